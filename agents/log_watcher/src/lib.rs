@@ -1,0 +1,1 @@
+//! Watches this host's logs and writes digests.

@@ -1,0 +1,1 @@
+//! Analyses digests, by itself or with a language model.

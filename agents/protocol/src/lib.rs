@@ -1,0 +1,1 @@
+//! The conversations between agents, one file each.

@@ -1,0 +1,1 @@
+//! Every agent this binary knows.

@@ -1,0 +1,1 @@
+//! Log records: from a line to an event.

@@ -1,0 +1,1 @@
+//! Where lines are: files and the journal.

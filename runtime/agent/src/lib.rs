@@ -1,0 +1,1 @@
+//! The contract between an agent and its node.

@@ -1,0 +1,1 @@
+//! Keys, passports, batch seals and the replay guard.

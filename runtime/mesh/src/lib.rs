@@ -1,0 +1,1 @@
+//! QUIC between nodes: the only listening swarm sockets.

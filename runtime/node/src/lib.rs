@@ -1,0 +1,1 @@
+//! Assembles the runtime, supervises agents, owns the store file.

@@ -1,0 +1,1 @@
+//! Packets, frames, ids and their codec.

@@ -1,0 +1,1 @@
+//! The node's mind: membership, roles, delivery, asks.

@@ -1,0 +1,1 @@
+//! Real daemons, real hosts, the real binary.

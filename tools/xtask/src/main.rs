@@ -1,0 +1,2 @@
+//! The project's menu of chores.
+fn main() {}
