@@ -1,1 +1,41 @@
 //! The contract between an agent and its node.
+//!
+//! An agent is a type with handlers; its node calls them one at a time. Everything an agent may do
+//! goes through its [`Ctx`]: send, ask, keep, spawn. It holds no address, no socket and no clock.
+
+#![warn(missing_docs)]
+
+mod access;
+mod agent;
+mod asking;
+mod ctx;
+mod door;
+mod error;
+mod handlers;
+mod outgoing;
+mod port;
+mod request;
+mod runner;
+mod spec;
+mod status;
+#[cfg(feature = "testkit")]
+pub mod testkit;
+mod tx;
+
+pub use access::{Access, Level, Principal};
+pub use agent::Agent;
+pub use asking::{Answer, AskError, Asking};
+pub use ctx::Ctx;
+pub use door::{
+    Door, LoginClaim, NodeState, NodeTree, OperatorName, Readiness, TlsIdentity, TreeAgent,
+    TreeNode,
+};
+pub use error::{AgentError, HandlerError, SendError, StoreError};
+pub use handlers::{HandlerInfo, Handlers, admit};
+pub use outgoing::{Choice, Outgoing, role};
+pub use port::{AskEvent, CommitTicket, Endpoint, NodePort, OpenAsk};
+pub use request::{Delivery, DurableRef, HANDLER_REPLY, HANDLER_REPLY_ERROR, Request};
+pub use runner::{AgentRuntime, Exit, HANDLER_TIME_MAX, STOP_TIME_MAX};
+pub use spec::{AgentSpec, BEACON_DEFAULT, RestartPolicy, RoleUse};
+pub use status::AgentStatus;
+pub use tx::{Tx, TxBuffer};

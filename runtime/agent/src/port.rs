@@ -1,0 +1,101 @@
+//! What a node does for its agents. The node implements it; the testkit does too.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use skep_packet::{Address, AgentName, HandlerName, NodeId, Now, RoleName, RolePattern, Scope};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::{Answer, AskError, Door, DurableRef, Outgoing, SendError, StoreError, TxBuffer};
+
+/// A live endpoint of a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// Where it is.
+    pub address: Address,
+    /// What it offers.
+    pub role: RoleName,
+    /// The function that does it.
+    pub handler: HandlerName,
+}
+
+/// What an open ask yields.
+#[derive(Debug)]
+pub enum AskEvent {
+    /// One endpoint answered.
+    Answer(Answer),
+    /// The ask, or one endpoint of it, ends without an answer.
+    Failed(AskError),
+}
+
+/// The endpoints that were asked, and what comes back.
+pub type OpenAsk = (Vec<Address>, mpsc::Receiver<AskEvent>);
+
+/// Resolves when the transaction is on disk.
+pub type CommitTicket = oneshot::Receiver<Result<(), StoreError>>;
+
+/// What a node does for its agents.
+pub trait NodePort: Send + Sync + 'static {
+    /// Both clocks, now.
+    fn now(&self) -> Now;
+
+    /// The node's name.
+    fn node(&self) -> &NodeId;
+
+    /// Resolves, then sends: for `accepted` and `best_effort` packets. Waits while the node's queue
+    /// is full. Yields the endpoints it went to.
+    fn send(
+        &self,
+        from: AgentName,
+        outgoing: Outgoing,
+    ) -> BoxFuture<'static, Result<Vec<Address>, SendError>>;
+
+    /// Sends with a token and yields what comes back until `within` has passed. Dropping the
+    /// receiver cancels the ask.
+    fn ask(
+        &self,
+        from: AgentName,
+        outgoing: Outgoing,
+        within: Duration,
+    ) -> BoxFuture<'static, Result<OpenAsk, SendError>>;
+
+    /// Queues a transaction: from now on the agent reads its writes; the ticket resolves when they
+    /// are on disk, and only then do its packets leave.
+    fn commit(
+        &self,
+        agent: AgentName,
+        buffer: TxBuffer,
+    ) -> BoxFuture<'static, Result<CommitTicket, StoreError>>;
+
+    /// The handler of a durable packet failed; the node decides between retry and dead letter.
+    fn durable_failed(&self, agent: AgentName, durable: DurableRef, error: String);
+
+    /// Reads one of the agent's own values, through its uncommitted writes.
+    ///
+    /// # Errors
+    /// The store's file could not be read.
+    fn get(&self, agent: &AgentName, key: &str) -> Result<Option<Bytes>, StoreError>;
+
+    /// Reads the agent's own values whose keys start with `prefix` and come after `after`, in key
+    /// order, at most `limit`, through its uncommitted writes.
+    ///
+    /// # Errors
+    /// The store's file could not be read.
+    fn scan(
+        &self,
+        agent: &AgentName,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Bytes)>, StoreError>;
+
+    /// Who serves the roles of a pattern now.
+    fn endpoints(&self, pattern: &RolePattern, scope: Scope) -> Vec<Endpoint>;
+
+    /// A fresh random 128-bit number, for tokens and nonces.
+    fn random(&self) -> u128;
+
+    /// What only the door to people may use; `None` for an agent that is no door.
+    fn door(&self) -> Option<Arc<dyn Door>>;
+}
