@@ -1,0 +1,1 @@
+//! The three delivery classes, at the sender and at the receiver.
