@@ -1,0 +1,187 @@
+//! The prefixes of lines: who wrote them, and when.
+
+use crate::line::Line;
+use crate::scan;
+use crate::severity::Severity;
+use crate::stamp;
+use crate::stamp::Stamp;
+
+/// Splits a line; see [`Line::split`].
+pub(crate) fn split(line: &[u8]) -> Line<'_> {
+    let (rest, severity) = match line {
+        [b'<', ..] => priority(line),
+        _ => (line, None),
+    };
+    if severity.is_some()
+        && let Some(parsed) = rfc5424(rest)
+    {
+        return Line { severity, ..parsed };
+    }
+    let Some((stamp, rest)) = leading_stamp(rest) else {
+        return Line {
+            severity,
+            ..Line::bare(rest)
+        };
+    };
+    let (host, rest) = host(rest);
+    let (mut tag, mut severity) = (tag(rest), severity);
+    if tag.app.is_empty()
+        && let Some((level, after)) = facility_and_level(rest)
+    {
+        severity = severity.or(Some(level));
+        tag = self::tag(after);
+    }
+    Line {
+        stamp,
+        severity,
+        host,
+        app: tag.app,
+        pid: tag.pid,
+        body: tag.body,
+    }
+}
+
+/// The severity of `<38>`, and what follows; the line itself if it has none.
+fn priority(line: &[u8]) -> (&[u8], Option<Severity>) {
+    let end = line.iter().take(6).position(|byte| *byte == b'>');
+    let value = end
+        .and_then(|end| scan::number(&line[1..end]))
+        .filter(|value| *value <= 191);
+    match (end, value) {
+        (Some(end), Some(value)) => (
+            &line[end + 1..],
+            Some(Severity::from_syslog((value & 7) as u8)),
+        ),
+        _ => (line, None),
+    }
+}
+
+fn leading_stamp(line: &[u8]) -> Option<(Stamp<'_>, &[u8])> {
+    match line.first()? {
+        b'A'..=b'Z' => stamp::leading_bsd(line),
+        b'0'..=b'9' => stamp::leading_iso(line),
+        _ => None,
+    }
+}
+
+/// The host; none where the tag stands at its place.
+fn host(rest: &[u8]) -> (&[u8], &[u8]) {
+    let (host, after) = scan::token(rest);
+    if after.is_empty() || host.ends_with(b":") {
+        (b"", rest)
+    } else {
+        (host, after)
+    }
+}
+
+struct Tag<'a> {
+    app: &'a [u8],
+    pid: Option<u32>,
+    body: &'a [u8],
+}
+
+/// `app[pid]: body`, `app: body`, `app[pid] body`; all is body where there is no tag.
+fn tag(rest: &[u8]) -> Tag<'_> {
+    let untagged = Tag {
+        app: b"",
+        pid: None,
+        body: rest,
+    };
+    let Some(end) = rest
+        .iter()
+        .position(|byte| matches!(byte, b'[' | b':' | b' '))
+    else {
+        return untagged;
+    };
+    match rest[end] {
+        b':' => Tag {
+            app: &rest[..end],
+            pid: None,
+            body: after_space(&rest[end + 1..]),
+        },
+        b'[' => {
+            let inside = &rest[end + 1..];
+            let Some(close) = inside.iter().take(24).position(|byte| *byte == b']') else {
+                return untagged;
+            };
+            let after = &inside[close + 1..];
+            let body = after.strip_prefix(b":").unwrap_or(after);
+            let pid = scan::number(&inside[..close]).and_then(|pid| u32::try_from(pid).ok());
+            Tag {
+                app: &rest[..end],
+                pid,
+                body: after_space(body),
+            }
+        }
+        _ => untagged,
+    }
+}
+
+fn after_space(bytes: &[u8]) -> &[u8] {
+    bytes.strip_prefix(b" ").unwrap_or(bytes)
+}
+
+/// Busybox puts `auth.info` in front of the tag.
+fn facility_and_level(rest: &[u8]) -> Option<(Severity, &[u8])> {
+    let (word, after) = scan::token(rest);
+    let dot = word.iter().position(|byte| *byte == b'.')?;
+    let (facility, level) = (&word[..dot], &word[dot + 1..]);
+    let named = facility
+        .iter()
+        .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
+    Some((Severity::from_word(level).filter(|_| named)?, after))
+}
+
+/// `1 STAMP HOST APP PROCID MSGID SD BODY`, without the priority.
+///
+/// Source: RFC 5424 §6.
+fn rfc5424(line: &[u8]) -> Option<Line<'_>> {
+    let rest = line.strip_prefix(b"1 ")?;
+    let (stamp, rest) = match rest.strip_prefix(b"- ") {
+        Some(rest) => (Stamp::None, rest),
+        None => stamp::leading_iso(rest)?,
+    };
+    let (host, rest) = scan::token(rest);
+    let (app, rest) = scan::token(rest);
+    let (pid, rest) = scan::token(rest);
+    let (_message_id, rest) = scan::token(rest);
+    let body = after_structured_data(rest)?;
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let pid = scan::number(pid).and_then(|pid| u32::try_from(pid).ok());
+    Some(Line {
+        stamp,
+        severity: None,
+        host: or_nil(host),
+        app: or_nil(app),
+        pid,
+        body,
+    })
+}
+
+fn or_nil(field: &[u8]) -> &[u8] {
+    if field == b"-" { b"" } else { field }
+}
+
+/// What follows `-` or `[id name="value"]…`; values escape `"`, `\` and `]`.
+fn after_structured_data(rest: &[u8]) -> Option<&[u8]> {
+    if let Some(after) = rest.strip_prefix(b"-") {
+        return Some(after_space(after));
+    }
+    let (mut quoted, mut escaped, mut open) = (false, false, false);
+    for (at, byte) in rest.iter().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            b'[' if !quoted => open = true,
+            b']' if !quoted && open => open = false,
+            b' ' if !open => return Some(&rest[at + 1..]),
+            _ if !open => return None,
+            _ => {}
+        }
+    }
+    (!open).then_some(&[])
+}
+
+#[cfg(test)]
+mod tests;

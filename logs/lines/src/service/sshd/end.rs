@@ -1,0 +1,51 @@
+//! How connections end. These lines have no `from` before the address.
+
+use super::Event;
+use super::Kind;
+use super::Name;
+use super::Peer;
+use super::preauth;
+
+/// `Connection closed|reset by WHO`, `Disconnected from WHO`, `Disconnecting WHO: REASON`.
+pub(super) fn event(body: &[u8]) -> Option<Event<'_>> {
+    let (body, in_child) = preauth(body);
+    if let Some(rest) = body.strip_prefix(b"Disconnecting ") {
+        // A name holds no colon, so this is the first.
+        let at = memchr::memmem::find(rest, b": ")?;
+        let event = who(&rest[..at], in_child)?;
+        let gave_up = rest[at + 2..].starts_with(b"Too many authentication failures");
+        let probe = gave_up && event.kind == Kind::EndedUnauthenticated;
+        return Some(Event {
+            kind: if probe { event.kind } else { Kind::Ended },
+            ..event
+        });
+    }
+    let rest = body
+        .strip_prefix(b"Connection closed by ")
+        .or_else(|| body.strip_prefix(b"Connection reset by "))
+        .or_else(|| body.strip_prefix(b"Disconnected from "))?;
+    who(rest, in_child)
+}
+
+/// `[authenticating|invalid ]user NAME ADDRESS port N`, or the address alone.
+fn who(text: &[u8], in_child: bool) -> Option<Event<'_>> {
+    let (before, peer) = Peer::at_end(text)?;
+    if before.is_empty() {
+        return Some(Event::of(Kind::Ended, peer));
+    }
+    let known = before.strip_prefix(b"authenticating user ");
+    let unknown = before.strip_prefix(b"invalid user ");
+    let kind = match known.or(unknown) {
+        Some(_) => Kind::EndedUnauthenticated,
+        None => Kind::Ended,
+    };
+    let name = known
+        .or(unknown)
+        .or_else(|| before.strip_prefix(b"user "))?;
+    let user = Some(Name::written(name, in_child));
+    Some(Event {
+        user,
+        unknown_user: unknown.is_some(),
+        ..Event::of(kind, peer)
+    })
+}
