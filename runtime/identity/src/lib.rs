@@ -1,1 +1,47 @@
-//! Keys, passports, batch seals and the replay guard.
+//! Who is who, and how one signature makes thousands of packets believable.
+//!
+//! One authority vouches for keys in [`Passport`]s and, as a CA, in TLS certificates. The
+//! [`Sealer`] signs many packets at once, the [`Opener`] believes only what leads to such a
+//! signature, once. This room is pure: time and bytes come in as arguments and a signature that is
+//! wanted goes out as a [`SignJob`]. The one exception is [`keys`], which makes and uses RSA keys
+//! on aws-lc-rs and draws on that library's own random source.
+
+#![warn(missing_docs)]
+
+mod authority;
+mod bundle;
+mod certificate;
+mod error;
+mod invite;
+mod join;
+mod keyring;
+pub mod keys;
+mod login;
+mod merkle;
+mod object;
+mod opener;
+mod passport;
+mod replay;
+mod request;
+mod sealer;
+
+pub use authority::{Authority, Credentials, NodeTerms};
+pub use bundle::{Identity, OperatorBundle};
+pub use certificate::{certificate_key, server_name};
+pub use error::IdentityError;
+pub use invite::{INVITE_LIFE_MS, INVITES_MAX, Invite, InviteId, Invites};
+pub use join::{
+    Admission, JOIN_PEERS_MAX, JOIN_REPLY_BYTES_MAX, JOIN_REQUEST_BYTES_MAX, JoinAnswer, JoinError,
+    JoinRefusal, JoinRequest, PeerHint,
+};
+pub use keyring::{Keyring, PASSPORTS_MAX, Peer, REVOCATIONS_MAX};
+pub use keys::{NODE_KEY_BITS, PrivateKey, PublicKey, Purpose, SESSION_KEY_BITS};
+pub use login::{LOGIN_LIFE_MS, Login, LoginTerms, OperatorIdentity, Session, check_login};
+pub use object::{open_object, sign_object};
+pub use opener::{Opened, Opener, ROOTS_MAX};
+pub use passport::{
+    Holder, OPERATOR_LIFE_MS, PASSPORT_BYTES_MAX, PASSPORT_LIFE_MS, Passport, Revocation,
+};
+pub use replay::{BOOTS_MAX, BOOTS_PER_SIGNER_MAX, ReplayGuard};
+pub use request::{PROOF_BYTES_MAX, Request, RequestProof, check_request};
+pub use sealer::{SEAL_QUEUE_BYTES_MAX, SIGN_PACE, SealFull, Sealer, SignJob};

@@ -9,6 +9,7 @@ mod codec;
 mod descriptor;
 mod frame;
 mod ids;
+mod level;
 pub mod limits;
 mod packet;
 mod role;
@@ -24,6 +25,7 @@ pub use ids::{
     Address, AgentName, BootId, HandlerName, Hash, IdError, KeyId, NodeId, PacketId, RoleName,
     SwarmId, Token,
 };
+pub use level::Level;
 pub use packet::{Class, Destination, Kind, Lane, OutboxMark, Packet, SealHeader, WirePacket};
 pub use role::{RoleBinding, RolePattern};
 pub use time::Now;

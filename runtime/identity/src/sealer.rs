@@ -1,0 +1,273 @@
+//! Sealing: group commit of packets under one RSA signature.
+//!
+//! While one signature is computed, packets queue; the next signature covers them all. The sealer
+//! only decides: what is to be signed goes out as a [`SignJob`] and its signature comes back.
+//!
+//! ```text
+//! push ─► queue, one subtree for each (destination, lane) and 32 KiB
+//!            │ poll: hash up to the root         (one signature at a time)
+//!            ▼
+//!         SignJob ─► a thread signs ─► signed ─► one Batch for each subtree
+//! ```
+
+use std::{collections::HashMap, time::Duration};
+
+use bytes::Bytes;
+use skep_packet::{
+    Batch, BatchStatement, BootId, Hash, KeyId, Lane, NodeId, Now, SwarmId, encode,
+    limits::{BATCH_PACKETS_MAX, BATCH_SUBTREES_MAX, FRAME_BYTES_AIM, PACKET_BYTES_MAX},
+};
+
+use crate::merkle::{self, TopTree};
+
+/// Version of the sealing rules.
+pub(crate) const STATEMENT_VERSION: u8 = 1;
+
+/// Most bytes that wait for a signature; at the bound [`Sealer::push`] refuses, and the sender
+/// pushes again after the next [`Sealer::signed`].
+pub const SEAL_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A signature starts no sooner than this many of its durations after the last one started, so
+/// that signing takes at most a third of a core.
+pub const SIGN_PACE: u32 = 3;
+
+/// Why a packet was not taken; nothing changed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SealFull {
+    /// The queue is at its bound; push again after the next signature.
+    #[error(
+        "{queued} bytes wait for a signature, at most {} may",
+        SEAL_QUEUE_BYTES_MAX
+    )]
+    Queue {
+        /// Bytes that wait.
+        queued: usize,
+    },
+    /// The packet can never be sent.
+    #[error("a packet of {got} bytes, at most {} are allowed", PACKET_BYTES_MAX)]
+    Packet {
+        /// Its size.
+        got: usize,
+    },
+}
+
+/// A signature that is wanted: over `statement`, for [`Purpose::Batch`](crate::Purpose::Batch).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignJob {
+    /// Names the job when the signature comes back.
+    pub id: u64,
+    /// The encoded [`BatchStatement`].
+    pub statement: Bytes,
+}
+
+/// Collects packets and has them signed many at a time.
+#[derive(Debug)]
+pub struct Sealer {
+    swarm: SwarmId,
+    signer: KeyId,
+    boot: BootId,
+    queue: Vec<Subtree>,
+    open: HashMap<(NodeId, Lane), usize>,
+    queued_bytes: usize,
+    batch_seq: u64,
+    in_flight: Option<InFlight>,
+    not_before_ns: u64,
+    duration_ns: u64,
+}
+
+#[derive(Debug)]
+struct Subtree {
+    to: NodeId,
+    lane: Lane,
+    packets: Vec<Bytes>,
+    leaves: Vec<Hash>,
+    n_bytes: usize,
+}
+
+#[derive(Debug)]
+struct InFlight {
+    statement: BatchStatement,
+    tree: TopTree,
+    subtrees: Vec<Subtree>,
+    started_ns: u64,
+}
+
+impl Sealer {
+    /// A sealer for one boot of the node that holds `signer`.
+    #[must_use]
+    pub fn new(swarm: SwarmId, signer: KeyId, boot: BootId) -> Self {
+        Self {
+            swarm,
+            signer,
+            boot,
+            queue: Vec::new(),
+            open: HashMap::new(),
+            queued_bytes: 0,
+            batch_seq: 0,
+            in_flight: None,
+            not_before_ns: 0,
+            duration_ns: u64::MAX,
+        }
+    }
+
+    /// Queues an encoded [`WirePacket`](skep_packet::WirePacket) for the next signature.
+    ///
+    /// Packets for one destination and lane keep their order.
+    ///
+    /// # Errors
+    /// [`SealFull`]; the packet was not taken.
+    pub fn push(&mut self, to: &NodeId, lane: Lane, packet: Bytes) -> Result<(), SealFull> {
+        if packet.len() > PACKET_BYTES_MAX {
+            return Err(SealFull::Packet { got: packet.len() });
+        }
+        if self.queued_bytes + packet.len() > SEAL_QUEUE_BYTES_MAX {
+            let queued = self.queued_bytes;
+            return Err(SealFull::Queue { queued });
+        }
+        self.queued_bytes += packet.len();
+        let key = (to.clone(), lane);
+        match self.open.get(&key) {
+            Some(idx) if self.queue[*idx].has_room(packet.len()) => self.queue[*idx].push(packet),
+            _ => {
+                self.open.insert(key, self.queue.len());
+                self.queue.push(Subtree::new(to.clone(), lane, packet));
+            }
+        }
+        Ok(())
+    }
+
+    /// The next signature that is wanted, if one may start now.
+    pub fn poll(&mut self, now: Now) -> Option<SignJob> {
+        if self.in_flight.is_some() || self.queue.is_empty() || now.mono_ns < self.not_before_ns {
+            return None;
+        }
+        let subtrees = self.take_queue();
+        let tops = subtrees.iter().map(Subtree::top_leaf).collect();
+        let tree = TopTree::new(tops);
+        self.batch_seq += 1;
+        let statement = BatchStatement {
+            version: STATEMENT_VERSION,
+            swarm: self.swarm,
+            signer: self.signer,
+            boot: self.boot,
+            batch_seq: self.batch_seq,
+            issued_at_ms: now.unix_ms,
+            n_subtrees: u32::try_from(subtrees.len()).unwrap_or(u32::MAX),
+            root: tree.root(),
+        };
+        self.in_flight = Some(InFlight {
+            statement,
+            tree,
+            subtrees,
+            started_ns: now.mono_ns,
+        });
+        Some(SignJob {
+            id: self.batch_seq,
+            statement: encode(&statement),
+        })
+    }
+
+    /// Takes the signature of job `id`; yields a batch for each destination, lane and 32 KiB.
+    ///
+    /// A signature of any other job than the one in flight yields nothing.
+    pub fn signed(&mut self, now: Now, id: u64, signature: &Bytes) -> Vec<(NodeId, Batch)> {
+        let is_ours = |job: &mut InFlight| job.statement.batch_seq == id;
+        let Some(job) = self.in_flight.take_if(is_ours) else {
+            return Vec::new();
+        };
+        self.pace(job.started_ns, now.mono_ns);
+        let InFlight {
+            statement,
+            tree,
+            subtrees,
+            ..
+        } = job;
+        let batch = |(idx, subtree): (usize, Subtree)| {
+            let batch = Batch {
+                statement,
+                signature: signature.clone(),
+                subtree: u32::try_from(idx).unwrap_or(u32::MAX),
+                path: tree.path(idx),
+                lane: subtree.lane,
+                packets: subtree.packets,
+            };
+            (subtree.to, batch)
+        };
+        subtrees.into_iter().enumerate().map(batch).collect()
+    }
+
+    /// When [`Sealer::poll`] is worth calling again, in monotonic nanoseconds; none while nothing
+    /// waits or a signature is in the making.
+    #[must_use]
+    pub fn next_wake(&self) -> Option<u64> {
+        let waits = self.in_flight.is_none() && !self.queue.is_empty();
+        waits.then_some(self.not_before_ns)
+    }
+
+    /// Bytes that wait for a signature.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.queued_bytes
+    }
+
+    fn take_queue(&mut self) -> Vec<Subtree> {
+        let rest = self
+            .queue
+            .split_off(self.queue.len().min(BATCH_SUBTREES_MAX));
+        let taken = std::mem::replace(&mut self.queue, rest);
+        self.queued_bytes = self.queue.iter().map(|subtree| subtree.n_bytes).sum();
+        let reopened = self.queue.iter().enumerate();
+        self.open = reopened
+            .map(|(idx, subtree)| ((subtree.to.clone(), subtree.lane), idx))
+            .collect();
+        taken
+    }
+
+    /// One signature that a busy host held up must not slow down the next ones, so a duration
+    /// counts for at most twice the one before.
+    fn pace(&mut self, started_ns: u64, ended_ns: u64) {
+        let measured = ended_ns.saturating_sub(started_ns);
+        self.duration_ns = measured.min(self.duration_ns.saturating_mul(2)).max(1);
+        let pause = Duration::from_nanos(self.duration_ns).saturating_mul(SIGN_PACE);
+        let pause_ns = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
+        self.not_before_ns = started_ns.saturating_add(pause_ns);
+    }
+}
+
+impl Subtree {
+    fn new(to: NodeId, lane: Lane, packet: Bytes) -> Self {
+        let mut subtree = Self {
+            to,
+            lane,
+            packets: Vec::new(),
+            leaves: Vec::new(),
+            n_bytes: 0,
+        };
+        subtree.push(packet);
+        subtree
+    }
+
+    fn has_room(&self, n_bytes: usize) -> bool {
+        self.packets.len() < BATCH_PACKETS_MAX && self.n_bytes + n_bytes <= FRAME_BYTES_AIM
+    }
+
+    fn push(&mut self, packet: Bytes) {
+        self.n_bytes += packet.len();
+        self.leaves.push(merkle::leaf(&packet));
+        self.packets.push(packet);
+    }
+
+    fn top_leaf(&self) -> Hash {
+        top_leaf(self.lane, self.leaves.clone())
+    }
+}
+
+/// What stands for a subtree under the signed root.
+pub(crate) fn top_leaf(lane: Lane, leaves: Vec<Hash>) -> Hash {
+    let n_packets = u32::try_from(leaves.len()).unwrap_or(u32::MAX);
+    merkle::top_leaf(lane, n_packets, merkle::subtree_root(leaves))
+}
+
+#[cfg(test)]
+mod tests;
