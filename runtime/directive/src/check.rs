@@ -1,8 +1,12 @@
 //! The one entrance: text and catalogue to a plan and findings.
 
 use serde::Serialize;
+use serde_json::Value;
 
-use crate::{Catalogue, Diagnostic, Plan, diagnostic::Findings, parse::parse, tree};
+use crate::{
+    AgentPlan, Catalogue, Code, Diagnostic, Plan, diagnostic::Findings, parse::parse,
+    schema::Reader, tree,
+};
 
 /// What came of a directive: a plan where nothing stands against it, and all findings.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -14,6 +18,30 @@ pub struct Checked {
 }
 
 impl Checked {
+    /// Lets the agents look at their configs: `refusal` says why one can not run with its own.
+    ///
+    /// A schema tells no more than types and bounds; what an agent's own code refuses becomes a
+    /// finding like any other. Without a plan nothing is asked.
+    #[must_use]
+    pub fn and_agents(mut self, refusal: impl Fn(&AgentPlan) -> Option<String>) -> Self {
+        let Some(plan) = &self.plan else { return self };
+        let n_before = self.diagnostics.len();
+        for agent in plan.all() {
+            if let Some(message) = refusal(agent) {
+                let code = Code::ConfigRefused;
+                let label = format!("the config of `{}`", agent.id);
+                self.diagnostics
+                    .push(Diagnostic::error(code, agent.config_span, message).label(label));
+            }
+        }
+        if self.diagnostics.len() > n_before {
+            self.plan = None;
+            self.diagnostics
+                .sort_by_key(|finding| (finding.span.start, finding.code));
+        }
+        self
+    }
+
     /// Every finding as plain text, with its line marked; `file` is only printed.
     pub fn plain(&self, file: &str, text: &str) -> String {
         let findings = self
@@ -37,4 +65,14 @@ pub fn check(text: &str, catalogue: &Catalogue) -> Checked {
         plan: is_good.then_some(plan),
         diagnostics: findings.finish(text.len()),
     }
+}
+
+/// Reads a text against any JSON Schema of the subset schemars writes; findings, none if it fits.
+pub fn check_schema(text: &str, schema: &Value) -> Vec<Diagnostic> {
+    let mut findings = Findings::default();
+    let root = parse(text, &mut findings);
+    let mut reader = Reader::new(schema);
+    reader.read_root(&root, "the document");
+    findings.extend(reader.findings);
+    findings.finish(text.len())
 }

@@ -59,6 +59,7 @@ codes! {
     RepeatedRole    "SK-0138" "An agent lists the same role and handler twice (warning).";
     OldScope        "SK-0139" "A scope of older directives, read as `swarm` (warning).";
     TooManyAgents   "SK-0140" "A directive names more agents than a node runs.";
+    ConfigRefused   "SK-0141" "The agent itself refuses its config, for a reason no schema tells.";
     MoreFindings    "SK-0199" "Further findings were left out.";
 }
 

@@ -21,7 +21,7 @@ mod tree;
 mod value;
 
 pub use catalogue::{AgentKind, Catalogue, RoleUse};
-pub use check::{Checked, check};
+pub use check::{Checked, check, check_schema};
 pub use code::Code;
 pub use compose::json_schema;
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Related, Severity};

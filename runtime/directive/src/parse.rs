@@ -35,6 +35,7 @@ pub(crate) fn parse(text: &str, findings: &mut Findings) -> Node {
         cursor: Cursor::new(text),
         open: Vec::new(),
         python: None,
+        lost_comma: false,
         findings,
     };
     let root = parser.value("a directive");
@@ -49,6 +50,8 @@ struct Parser<'a> {
     open: Vec<u8>,
     /// The first of Python's words and how many there were: one warning for all.
     python: Option<(Span, usize)>,
+    /// A text that was not closed took the comma behind it.
+    lost_comma: bool,
     findings: &'a mut Findings,
 }
 
@@ -61,7 +64,9 @@ impl Parser<'_> {
             Some(b'{') => self.nested(Self::object),
             Some(b'[') => self.nested(Self::list),
             Some(b'"' | b'\'') => {
-                let text = self.string();
+                let Some(text) = self.string() else {
+                    return Node::bad(self.cursor.since(start));
+                };
                 Node {
                     span: self.cursor.since(start),
                     kind: Kind::Text(text),
@@ -222,7 +227,7 @@ impl Parser<'_> {
         let start = self.cursor.pos;
         match self.cursor.peek() {
             Some(b'"' | b'\'') => {
-                let key = self.string();
+                let key = self.string()?;
                 Some((key, self.cursor.since(start)))
             }
             Some(b) if b == b'_' || b.is_ascii_alphabetic() => {
@@ -268,11 +273,14 @@ impl Parser<'_> {
     /// The comma after a member. One that is missing is reported and read as if it stood there.
     fn comma(&mut self, close: u8, value_is_bad: bool, member_start: usize) {
         let after_value = self.cursor.pos;
+        let lost_comma = std::mem::take(&mut self.lost_comma);
         self.trivia();
         match self.cursor.peek() {
             Some(b',') => self.cursor.bump(),
             Some(b'}' | b']') | None => {}
-            Some(_) if value_is_bad => self.resync(member_start),
+            Some(_) if lost_comma => {}
+            // A quote begins the next value even behind an unreadable one.
+            Some(b) if value_is_bad && b != b'"' => self.resync(member_start),
             Some(_) => {
                 let span = self.cursor.last_of(after_value);
                 let message = "expected a comma between two values";

@@ -4,6 +4,8 @@ use serde::Serialize;
 use serde_json::Value;
 use skep_packet::{AgentName, HandlerName, RoleName, Scope, ServedRole};
 
+use crate::Span;
+
 /// Priority of a role where the directive names none; the lowest number present is chosen.
 pub const PRIORITY_DEFAULT: u32 = 100;
 
@@ -33,6 +35,9 @@ pub struct AgentPlan {
     pub endpoints: Vec<RolePlan>,
     /// Its own config, checked, without `ui` and `service-manager`; secrets still references.
     pub config: Value,
+    /// Where the config begins in the text; the agent itself where it has none.
+    #[serde(skip)]
+    pub config_span: Span,
     /// How it is restarted, where the directive says so.
     pub restart: Option<RestartPlan>,
     /// How often it must show that it lives, in milliseconds, where the directive says so.

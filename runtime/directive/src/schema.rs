@@ -16,7 +16,7 @@ pub(crate) use self::secret::check_all as check_secrets;
 use crate::{
     Code, Diagnostic, Span,
     diagnostic::Findings,
-    suggest::{cure, listed},
+    suggest::{cure, listed, nearest},
     value::{Kind, Node, Object},
 };
 
@@ -200,17 +200,17 @@ impl<'a> Reader<'a> {
         let properties = shape.get("properties").and_then(Value::as_object);
         let others = alternatives::other_keys(shape);
         let mut out = Map::new();
+        // A key that was misspelt is reported once, as unknown, and not as missing too.
+        let mut meant: Vec<&str> = Vec::new();
         for member in &object.members {
             let key = &member.key;
             let declared = properties.and_then(|properties| properties.get(key));
             let value = match declared.or(others) {
                 Some(schema) => self.read(schema, &member.value, key),
                 None => {
-                    let known = properties
-                        .into_iter()
-                        .flat_map(Map::keys)
-                        .map(String::as_str);
-                    let words: Vec<&str> = known.collect();
+                    let known = properties.into_iter().flat_map(Map::keys);
+                    let words: Vec<&str> = known.map(String::as_str).collect();
+                    meant.extend(nearest(key, words.iter().copied()));
                     self.findings
                         .push(unknown_key(key, member.key_span, name, &words));
                     member.value.to_json()
@@ -224,7 +224,7 @@ impl<'a> Reader<'a> {
             .into_iter()
             .flatten();
         for key in required.filter_map(Value::as_str) {
-            if object.get(key).is_none() && !object.broken {
+            if object.get(key).is_none() && !object.broken && !meant.contains(&key) {
                 self.missing(key, node, name, None);
             }
         }

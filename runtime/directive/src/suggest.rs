@@ -3,6 +3,13 @@
 /// The candidate nearest to `typed`, where one is near enough to be a slip.
 pub(crate) fn nearest<'a>(
     typed: &str,
+    candidates: impl IntoIterator<Item = &'a str> + Clone,
+) -> Option<&'a str> {
+    few_letters_off(typed, candidates.clone()).or_else(|| same_beginning(typed, candidates))
+}
+
+fn few_letters_off<'a>(
+    typed: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
     /// Longer words are compared no further: a key of this length is no slip of one of ours.
@@ -27,6 +34,30 @@ pub(crate) fn nearest<'a>(
             *distance <= distance_max && *distance < candidate.chars().count()
         })
         .min_by_key(|(distance, _)| *distance)
+        .map(|(_, candidate)| candidate)
+}
+
+/// The candidate that begins as `typed` does: `childs` is `children`, `warn` is `warning`.
+fn same_beginning<'a>(
+    typed: &str,
+    candidates: impl IntoIterator<Item = &'a str>,
+) -> Option<&'a str> {
+    const SHARED_MIN: usize = 4;
+
+    let typed = fold(typed);
+    let shared_min = SHARED_MIN.max(typed.chars().count() * 2 / 3);
+    let shared = |word: &str| {
+        typed
+            .chars()
+            .zip(fold(word).chars())
+            .take_while(|(a, b)| a == b)
+            .count()
+    };
+    candidates
+        .into_iter()
+        .map(|candidate| (shared(candidate), candidate))
+        .filter(|(n_shared, _)| *n_shared >= shared_min)
+        .max_by_key(|(n_shared, _)| *n_shared)
         .map(|(_, candidate)| candidate)
 }
 
@@ -93,6 +124,7 @@ mod tests {
         check("colectors", Some("collectors"));
         check("service_manager", Some("service-manager"));
         check("nam", Some("name"));
+        check("collect", Some("collectors"));
         check("x", None);
         check("patrol", None);
         check("", None);

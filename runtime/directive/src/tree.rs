@@ -8,13 +8,14 @@ mod uses;
 use std::collections::HashMap;
 
 use serde_json::{Map, Value};
+use skep_packet::RoleName;
 
 use crate::{
     Catalogue, Code, Diagnostic, Plan, Span,
     diagnostic::Findings,
     envelope,
     schema::{Reader, head},
-    value::Node,
+    value::{Kind, Member, Node, Object},
 };
 
 /// Most agents in one directive; a directive with more is refused.
@@ -28,6 +29,8 @@ pub(crate) fn read(catalogue: &Catalogue, root: &Node, findings: &mut Findings) 
         ids: HashMap::new(),
         n_agents: 0,
         used: Vec::new(),
+        served: Vec::new(),
+        has_unknown_kind: false,
     };
     let plan = tree.root(root);
     if plan.agents.is_empty() && tree.findings.n_errors() == 0 {
@@ -36,7 +39,7 @@ pub(crate) fn read(catalogue: &Catalogue, root: &Node, findings: &mut Findings) 
                 .help("add one to `children`, or set `enabled` of one to true"),
         );
     }
-    tree.warn_of_unserved(&plan);
+    tree.warn_of_unserved();
     plan
 }
 
@@ -47,6 +50,10 @@ struct Tree<'a> {
     ids: HashMap<String, Span>,
     n_agents: usize,
     used: Vec<uses::Used>,
+    /// Roles that any agent serves, also one with mistakes.
+    served: Vec<RoleName>,
+    /// An agent of an unknown kind may serve anything.
+    has_unknown_kind: bool,
 }
 
 impl Tree<'_> {
@@ -69,7 +76,8 @@ impl Tree<'_> {
             plan.agents.extend(self.agent(node));
             return plan;
         }
-        self.check_against(&envelope::root(), node, "the root");
+        let shallow = emptied(node, &["children", "node"]);
+        self.check_against(&envelope::root(), &shallow, "the root");
         if let Some(settings) = node.get("node") {
             plan.node = self.check_against(&self.catalogue.node_schema(), settings, "node");
         }
@@ -84,6 +92,35 @@ impl Tree<'_> {
         let value = reader.read_root(node, name);
         self.findings.extend(reader.findings);
         value
+    }
+}
+
+/// `node` with what stands under `keys` taken out of its brackets, because it is read apart.
+fn emptied(node: &Node, keys: &[&str]) -> Node {
+    let Some(object) = node.as_object() else {
+        return node.clone();
+    };
+    let members = object.members.iter().map(|member| {
+        let is_apart = keys.contains(&member.key.as_str());
+        let kind = match &member.value.kind {
+            Kind::List(_) if is_apart => Kind::List(Vec::new()),
+            Kind::Object(_) if is_apart => Kind::Object(Object::default()),
+            kind => kind.clone(),
+        };
+        let span = member.value.span;
+        Member {
+            key: member.key.clone(),
+            key_span: member.key_span,
+            value: Node { span, kind },
+        }
+    });
+    let object = Object {
+        members: members.collect(),
+        broken: object.broken,
+    };
+    Node {
+        span: node.span,
+        kind: Kind::Object(object),
     }
 }
 

@@ -4,12 +4,14 @@ use super::Parser;
 use crate::{Code, Diagnostic, Span};
 
 impl Parser<'_> {
-    /// The text from a quote to its end. Single quotes are reported and read.
-    pub(super) fn string(&mut self) -> String {
+    /// The text from a quote to its end; `None` where it is broken, which is reported.
+    /// Single quotes are reported and read.
+    pub(super) fn string(&mut self) -> Option<String> {
         let start = self.cursor.pos;
         let quote = self.cursor.peek().unwrap_or(b'"');
         self.cursor.bump();
         let mut out = String::new();
+        let mut is_whole = true;
         loop {
             match self.cursor.char() {
                 None | Some('\n') => {
@@ -21,13 +23,15 @@ impl Parser<'_> {
                             .label("opened here")
                             .help(help),
                     );
-                    return out;
+                    // The comma behind it went into the text.
+                    self.lost_comma = true;
+                    return None;
                 }
                 Some(c) if u32::from(c) == u32::from(quote) => {
                     self.cursor.bump();
                     break;
                 }
-                Some('\\') => self.escape(&mut out),
+                Some('\\') => is_whole &= self.escape(&mut out),
                 Some(c) => {
                     if c.is_control() && c != '\r' {
                         self.control_character(c);
@@ -44,7 +48,7 @@ impl Parser<'_> {
             self.findings
                 .push(Diagnostic::error(Code::BadString, span, message).help(help));
         }
-        out
+        is_whole.then_some(out)
     }
 
     fn control_character(&mut self, c: char) {
@@ -62,7 +66,8 @@ impl Parser<'_> {
             .push(Diagnostic::error(Code::BadString, span, message).help(help));
     }
 
-    fn escape(&mut self, out: &mut String) {
+    /// One escape; false where it is none, which is reported.
+    fn escape(&mut self, out: &mut String) -> bool {
         let start = self.cursor.pos;
         self.cursor.bump();
         let plain = match self.cursor.char() {
@@ -76,14 +81,15 @@ impl Parser<'_> {
             Some('t') => Some('\t'),
             Some('u') => {
                 self.cursor.bump();
-                match self.unicode_escape() {
+                let read = self.unicode_escape();
+                match read {
                     Some(c) => out.push(c),
                     None => self.bad_escape(start, "write \\u and four hexadecimal digits"),
                 }
-                return;
+                return read.is_some();
             }
             // The end of the line or text is reported by the caller.
-            None | Some('\n') => return,
+            None | Some('\n') => return true,
             Some(_) => None,
         };
         self.cursor.bump();
@@ -91,6 +97,7 @@ impl Parser<'_> {
             Some(c) => out.push(c),
             None => self.bad_escape(start, "a backslash itself is written \\\\"),
         }
+        plain.is_some()
     }
 
     fn bad_escape(&mut self, start: usize, help: &str) {

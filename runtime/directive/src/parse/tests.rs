@@ -82,9 +82,9 @@ fn wrong_brackets_are_reported_where_they_open() {
 
 #[test]
 fn broken_texts_end_with_their_line() {
-    check("[\"a\n, \"b\"]", json!(["a", "b"]), &[("SK-0105", "\"")]);
-    check(r#"["a\xb"]"#, json!(["ab"]), &[("SK-0105", r"\x")]);
-    check(r#"["\ud800"]"#, json!([""]), &[("SK-0105", r"\ud800")]);
+    check("[\"a,\n \"b\"]", json!([null, "b"]), &[("SK-0105", "\"")]);
+    check(r#"["a\xb"]"#, json!([null]), &[("SK-0105", r"\x")]);
+    check(r#"["\ud800"]"#, json!([null]), &[("SK-0105", r"\ud800")]);
     check("[\"a\tb\"]", json!(["a\tb"]), &[("SK-0105", "\t")]);
 }
 

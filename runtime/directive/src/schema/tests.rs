@@ -162,10 +162,7 @@ fn choices_are_told_by_their_words_and_tags() {
     );
     check(
         r#""channel": {"type": "smtp", "servr": "s", "port": 25}"#,
-        &[
-            "SK-0122 key `server` is missing in `channel` | add \"server\": …",
-            "SK-0121 unknown key `servr` in `channel` | did you mean `server`?",
-        ],
+        &["SK-0121 unknown key `servr` in `channel` | did you mean `server`?"],
     );
     check(
         r#""collectors": ["eror"]"#,
@@ -224,10 +221,7 @@ fn secrets_stand_where_texts_stand() {
 fn nested_configs_are_read_to_the_end() {
     check(
         r#""parent": {"url": "y", "parent": {"ulr": 1}}"#,
-        &[
-            "SK-0122 key `url` is missing in `parent` | add \"url\": …",
-            "SK-0121 unknown key `ulr` in `parent` | did you mean `url`?",
-        ],
+        &["SK-0121 unknown key `ulr` in `parent` | did you mean `url`?"],
     );
 }
 

@@ -8,7 +8,7 @@ use crate::{
     AgentKind, AgentPlan, Code, Diagnostic, PacketSigning, Span, envelope,
     schema::{check_secrets, head},
     suggest,
-    tree::settings,
+    tree::{emptied, settings},
     value::{Kind, Node, Object},
 };
 
@@ -34,7 +34,7 @@ impl<'a> Tree<'a> {
             return None;
         }
         let kind = self.kind(node);
-        let envelope = self.without_misplaced(node, kind);
+        let envelope = self.without_misplaced(&emptied(node, &["config", "children"]), kind);
         self.check_against(&envelope::agent(), &envelope, "the agent");
         let id = self.id(node);
         let config = self.config(node, kind);
@@ -53,6 +53,7 @@ impl<'a> Tree<'a> {
             packet_signing,
             endpoints,
             config,
+            config_span: head(node.get("config").unwrap_or(node)),
             restart: node.get("restart").map(settings::restart),
             beacon_interval_ms: node
                 .get("beacon_interval_s")
@@ -77,6 +78,7 @@ impl<'a> Tree<'a> {
         let text = name.as_text()?;
         let kind = self.catalogue.kind(text);
         if kind.is_none() {
+            self.has_unknown_kind = true;
             let message = format!("there is no agent `{text}`");
             let known = self.catalogue.kinds.iter().map(|kind| kind.name.as_str());
             let help = suggest::cure(text, known, "the agents are");
@@ -92,8 +94,8 @@ impl<'a> Tree<'a> {
         let name = match AgentName::new(text) {
             Ok(name) => name,
             Err(error) => {
-                let help = "it takes letters, digits, `.`, `_` and `-`";
-                let message = error.to_string();
+                let help = format!("{error}; it takes letters, digits, `.`, `_` and `-`");
+                let message = "this can not be an agent's name";
                 self.findings
                     .push(Diagnostic::error(Code::BadId, id.span, message).help(help));
                 return None;

@@ -21,9 +21,11 @@ impl Tree<'_> {
         let Some(listed) = listed else {
             let bindings = kind.into_iter().flat_map(|kind| &kind.serves);
             let bindings = bindings.filter_map(|binding| binding.parse::<RoleBinding>().ok());
-            return bindings
-                .map(|binding| RolePlan::plain(binding.role, binding.handler))
-                .collect();
+            let plain = |binding: RoleBinding| RolePlan::plain(binding.role, binding.handler);
+            let endpoints: Vec<RolePlan> = bindings.map(plain).collect();
+            self.served
+                .extend(endpoints.iter().map(|endpoint| endpoint.role.clone()));
+            return endpoints;
         };
         self.check_against(&envelope::service_manager(), listed, "service-manager");
         let mut endpoints: Vec<RolePlan> = Vec::new();
@@ -72,6 +74,10 @@ impl Tree<'_> {
         value: &Node,
         kind: Option<&AgentKind>,
     ) -> Option<RoleBinding> {
+        // A role with a mistake in its handler counts as served: one mistake, one finding.
+        let role = text.split('@').next();
+        self.served
+            .extend(role.and_then(|role| RoleName::new(role.trim()).ok()));
         let binding: RoleBinding = match text.parse() {
             Ok(binding) => binding,
             Err(error) => {

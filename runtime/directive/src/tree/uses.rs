@@ -5,7 +5,7 @@ use skep_packet::{RoleName, RolePattern};
 
 use super::Tree;
 use crate::{
-    AgentKind, Code, Diagnostic, Plan, RoleUse, Span,
+    AgentKind, Code, Diagnostic, RoleUse, Span,
     value::{Kind, Node},
 };
 
@@ -50,14 +50,16 @@ impl Tree<'_> {
         }
     }
 
-    pub(super) fn warn_of_unserved(&mut self, plan: &Plan) {
+    pub(super) fn warn_of_unserved(&mut self) {
+        if self.has_unknown_kind {
+            return;
+        }
         let own = self
             .catalogue
             .own_roles
             .iter()
             .filter_map(|role| RoleName::new(role).ok());
-        let agents = plan.all().into_iter().flat_map(|agent| &agent.endpoints);
-        let served: Vec<RoleName> = agents.map(|role| role.role.clone()).chain(own).collect();
+        let served: Vec<RoleName> = self.served.iter().cloned().chain(own).collect();
         for used in &self.used {
             if served.iter().any(|role| used.pattern.matches(role)) {
                 continue;

@@ -1,0 +1,208 @@
+//! What a good directive becomes.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use skep_directive::{Code, Plan, check, json_schema};
+
+use crate::{
+    catalogue::catalogue,
+    fixtures::{folder, texts},
+};
+
+fn plan(text: &str) -> Plan {
+    let checked = check(text, catalogue());
+    let said = checked.plain("test", text);
+    checked.plan.unwrap_or_else(|| panic!("{said}"))
+}
+
+fn codes(text: &str) -> Vec<&'static str> {
+    let checked = check(text, catalogue());
+    checked
+        .diagnostics
+        .iter()
+        .map(|finding| finding.code.id())
+        .collect()
+}
+
+#[test]
+fn the_plan_of_the_older_directive_is_the_same_alone_and_under_a_root() {
+    let alone = plan(&fs::read_to_string(folder("seed.json")).unwrap());
+    let mut under_root = plan(&fs::read_to_string(folder("seed-under-root.json")).unwrap());
+    under_root.agents[0].config_span = alone.agents[0].config_span;
+    assert_eq!(alone, under_root);
+    insta::assert_json_snapshot!("plan-seed", alone);
+}
+
+#[test]
+fn the_plan_of_the_default_directive() {
+    insta::assert_json_snapshot!(
+        "plan-default",
+        plan(&fs::read_to_string(folder("default.json")).unwrap())
+    );
+}
+
+#[test]
+fn terms_of_roles_and_restart_are_kept() {
+    let (_, terms) = texts("warned")
+        .into_iter()
+        .find(|(name, _)| name == "terms")
+        .unwrap();
+    let plan = plan(&terms);
+    let watcher = plan.find("watcher").unwrap();
+    assert!(!watcher.packet_signing.incoming && !watcher.packet_signing.outgoing);
+    insta::assert_json_snapshot!("plan-terms-endpoints", watcher.endpoints);
+
+    let text = r#"{"universal_id": "o", "name": "oracle", "beacon_interval_s": 0.5,
+        "restart": {"policy": "transient", "intensity": 3, "period_s": 60}}"#;
+    let oracle = serde_json::to_value(&self::plan(text).agents[0]).unwrap();
+    assert_eq!(oracle["beacon_interval_ms"], 500);
+    let expected = json!({"policy": "transient", "intensity": 3, "period_s": 60});
+    assert_eq!(oracle["restart"], expected);
+}
+
+#[test]
+fn words_of_python_reach_the_agent_as_json() {
+    let (_, python) = texts("warned")
+        .into_iter()
+        .find(|(name, _)| name == "python")
+        .unwrap();
+    let expected = json!({
+        "collectors": ["sshd"], "enable_oracle": false, "include_details": true, "alert_role": null
+    });
+    assert_eq!(plan(&python).agents[0].config, expected);
+}
+
+#[test]
+fn secrets_reach_the_agent_as_references() {
+    let text = r#"{"universal_id": "a", "name": "alert", "config": {"channels": [
+        {"type": "webhook", "url": {"$secret": "env:ALERT_URL"}}]}}"#;
+    let expected = json!({"$secret": "env:ALERT_URL"});
+    assert_eq!(plan(text).agents[0].config["channels"][0]["url"], expected);
+}
+
+#[test]
+fn a_subtree_that_is_off_is_left_out_unread() {
+    let text = r#"{"children": [
+        {"universal_id": "o", "name": "oracle", "children": [
+            {"universal_id": "a", "name": "alert", "enabled": false, "children": [
+                {"universal_id": "o", "name": "no such agent", "config": 7}]},
+            {"universal_id": "r", "name": "rpc_router"}]}]}"#;
+    let plan = plan(text);
+    let ids: Vec<_> = plan
+        .all()
+        .iter()
+        .map(|agent| agent.id.to_string())
+        .collect();
+    assert_eq!(ids, ["o", "r"]);
+    assert_eq!(codes(text), [""; 0]);
+}
+
+#[test]
+fn the_node_has_settings_of_its_own() {
+    let text =
+        r#"{"node": {"outbox_max": 5000}, "children": [{"universal_id": "o", "name": "oracle"}]}"#;
+    assert_eq!(plan(text).node, json!({"outbox_max": 5000}));
+    assert_eq!(
+        plan(r#"{"universal_id": "o", "name": "oracle"}"#).node,
+        json!({})
+    );
+}
+
+#[test]
+fn an_empty_list_of_roles_serves_nothing() {
+    let text = r#"{"universal_id": "o", "name": "oracle", "config": {"service-manager": []}}"#;
+    assert_eq!(plan(text).agents[0].endpoints, []);
+}
+
+#[test]
+fn too_many_agents_are_one_finding() {
+    let agent = |n: usize| format!("{{\"universal_id\": \"o{n}\", \"name\": \"oracle\"}}");
+    let text = |n: usize| {
+        format!(
+            "{{\"children\": [{}]}}",
+            (0..n).map(agent).collect::<Vec<_>>().join(",")
+        )
+    };
+    assert_eq!(
+        plan(&text(skep_directive::AGENTS_MAX)).agents.len(),
+        skep_directive::AGENTS_MAX
+    );
+    assert_eq!(codes(&text(skep_directive::AGENTS_MAX + 2)), ["SK-0140"]);
+}
+
+#[test]
+fn findings_beyond_the_bound_are_counted() {
+    let text = format!("{{\"children\": [{}]}}", "x,".repeat(150));
+    let codes = codes(&text);
+    assert_eq!(codes.len(), skep_directive::DIAGNOSTICS_MAX + 1);
+    assert_eq!(codes.last(), Some(&"SK-0199"));
+}
+
+#[test]
+fn an_agent_may_refuse_its_config() {
+    let text = "{\"universal_id\": \"o\",\n \"name\": \"oracle\",\n \"config\": {}}";
+    let checked = check(text, catalogue()).and_agents(|agent| Some(format!("{} is shy", agent.id)));
+    assert_eq!(checked.plan, None);
+    assert_eq!(checked.diagnostics[0].code, Code::ConfigRefused);
+    insta::assert_snapshot!("refused", checked.plain("test.json", text));
+}
+
+#[test]
+fn the_table_of_codes() {
+    let line = |code: &Code| format!("{}  {}", code.id(), code.meaning());
+    insta::assert_snapshot!(
+        "codes",
+        Code::ALL.iter().map(line).collect::<Vec<_>>().join("\n")
+    );
+}
+
+/// A directive that the composed schema takes is one that `check` takes, as far as types go.
+#[test]
+fn the_composed_schema_takes_the_good_directives() {
+    let schema = json_schema(catalogue());
+    for (name, text) in texts("").into_iter().chain(texts("trio")) {
+        let findings = skep_directive::check_schema(&text, &schema);
+        let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
+        // The older directive writes 1 for true.
+        let expected = if name.starts_with("seed") {
+            vec![Code::NumberAsBool]
+        } else {
+            vec![]
+        };
+        assert_eq!(codes, expected, "{name}");
+    }
+    let wrong = r#"{"children": [{"universal_id": "o", "name": "oracle", "config": {"a": 1}}]}"#;
+    let codes = skep_directive::check_schema(wrong, &schema);
+    assert_eq!(
+        codes.iter().map(|finding| finding.code).collect::<Vec<_>>(),
+        [Code::UnknownKey]
+    );
+}
+
+#[test]
+fn the_composed_schema_refers_only_to_what_it_holds() {
+    let schema = json_schema(catalogue());
+    let mut n_references = 0;
+    visit(&schema, &mut |reference| {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(schema.pointer(pointer).is_some(), "{reference}");
+        n_references += 1;
+    });
+    assert!(n_references > 20, "{n_references}");
+}
+
+fn visit(value: &Value, see: &mut impl FnMut(&str)) {
+    match value {
+        Value::Object(object) => {
+            for (key, value) in object {
+                match value {
+                    Value::String(reference) if key == "$ref" => see(reference),
+                    value => visit(value, see),
+                }
+            }
+        }
+        Value::Array(items) => items.iter().for_each(|item| visit(item, see)),
+        _ => {}
+    }
+}
