@@ -1,1 +1,29 @@
-//! Real daemons, real hosts, the real binary.
+//! Real daemons, real hosts, the real binary: the ground the end-to-end tests stand on.
+//!
+//! Nothing here touches the machine it runs on. Daemons are installed into a layer in the cache
+//! folder and run from an overlay of the tests' own ([`Root`]); hosts are network namespaces
+//! ([`Network`]); whatever was started dies with its test.
+
+mod cache;
+mod daemons;
+mod groups;
+mod image;
+mod network;
+mod process;
+mod root;
+mod skep;
+mod snapshot;
+mod wait;
+
+pub use crate::{
+    cache::cache_folder,
+    daemons::{Apache, Journal, Model, Postfix, Rsyslog, Sshd},
+    groups::{GROUPS, Group, Need, Skip},
+    image::{Image, PACKAGES},
+    network::{Host, Network},
+    process::Process,
+    root::Root,
+    skep::{Node, Skep},
+    snapshot::Snapshot,
+    wait::{Stopwatch, until},
+};

@@ -1,0 +1,17 @@
+//! Daemons as Debian ships them, with configurations of the tests' own, and their clients.
+
+mod apache;
+mod journal;
+mod model;
+mod postfix;
+mod rsyslog;
+mod sshd;
+
+use std::time::Duration;
+
+pub use self::{
+    apache::Apache, journal::Journal, model::Model, postfix::Postfix, rsyslog::Rsyslog, sshd::Sshd,
+};
+
+/// How long a daemon may take to answer after its start.
+const READY_WITHIN: Duration = Duration::from_secs(30);

@@ -1,0 +1,140 @@
+//! The groups of end-to-end tests, what each needs, and whether this machine has it.
+
+use std::{env, error::Error, fmt, path::PathBuf, process::Command};
+
+use crate::{cache::cache_folder, image::Image};
+
+/// Why something cannot be tested here, for the person who reads the report.
+#[derive(Debug, Clone)]
+pub struct Skip(String);
+
+impl Skip {
+    /// A skip with its reason.
+    pub fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl fmt::Display for Skip {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&self.0)
+    }
+}
+
+impl Error for Skip {}
+
+/// What a group of tests stands on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Need {
+    /// Namespaces of its own, mount and network: root's right.
+    Namespaces,
+    /// The installed layer, and an overlay to run it in.
+    Root,
+    /// The language model's virtual environment.
+    Model,
+    /// The built binary, named by `SKEP_BIN`.
+    Binary,
+}
+
+/// One test binary of `tests/e2e/tests`.
+#[derive(Debug)]
+pub struct Group {
+    /// The file's name.
+    pub name: &'static str,
+    /// What it shows, for the report.
+    pub shows: &'static str,
+    /// All it needs.
+    pub needs: &'static [Need],
+}
+
+/// Every group, in the order they are run.
+pub const GROUPS: &[Group] = &[
+    Group {
+        name: "ground",
+        shows: "the tests' own ground: daemons log, hosts reach each other, the machine is untouched",
+        needs: &[Need::Namespaces, Need::Root],
+    },
+    Group {
+        name: "counts",
+        shows: "real sshd, Apache and rsyslog: every count is what the clients did",
+        needs: &[Need::Namespaces, Need::Root, Need::Binary],
+    },
+];
+
+impl Need {
+    /// Looks whether this machine has it.
+    ///
+    /// # Errors
+    /// The reason why not.
+    pub fn check(self) -> Result<(), Skip> {
+        match self {
+            Self::Namespaces => namespaces(),
+            Self::Root => match Image::ready() {
+                Some(_) => overlay(),
+                None => Err(Skip::new("the throwaway root is not installed")),
+            },
+            Self::Model => {
+                let python = model_python();
+                let missing = format!("no language model: {} is not there", python.display());
+                python.exists().then_some(()).ok_or(Skip(missing))
+            }
+            Self::Binary => match env::var_os("SKEP_BIN").map(PathBuf::from) {
+                Some(path) if path.is_file() => Ok(()),
+                Some(path) => Err(Skip(format!("SKEP_BIN={} is no file", path.display()))),
+                None => Err(Skip::new("SKEP_BIN does not name the binary to test")),
+            },
+        }
+    }
+}
+
+/// The Python of the language model's virtual environment.
+pub(crate) fn model_python() -> PathBuf {
+    cache_folder().join("python/model/bin/python3")
+}
+
+fn namespaces() -> Result<(), Skip> {
+    try_unshared("true", "no namespaces (not root, or the kernel refuses)")
+}
+
+fn overlay() -> Result<(), Skip> {
+    let script = "folder=$(mktemp -d) && mount -t tmpfs none $folder && mkdir $folder/u $folder/w \
+                  $folder/m && mount -t overlay o -o \
+                  lowerdir=/,upperdir=$folder/u,workdir=$folder/w $folder/m";
+    // The folder's name stays behind in the namespace's own view only where /tmp is the tests'.
+    let script = format!("mount -t tmpfs none /tmp && {script}");
+    try_unshared(&script, "no overlay over / (the kernel refuses the mount)")
+}
+
+fn try_unshared(script: &str, reason: &str) -> Result<(), Skip> {
+    let output = Command::new("unshare")
+        .args(["--mount", "--net", "--pid", "--fork", "sh", "-c", script])
+        .output()
+        .map_err(|error| Skip(format!("cannot run unshare: {error}")))?;
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    let why = complaint.lines().next().unwrap_or_default();
+    output
+        .status
+        .success()
+        .then_some(())
+        .ok_or_else(|| Skip(format!("{reason}: {why}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs};
+
+    use super::*;
+
+    #[test]
+    fn every_test_file_is_a_group_and_the_other_way_round() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests");
+        let files: BTreeSet<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|end| end == "rs"))
+            .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+            .collect();
+        let groups: BTreeSet<_> = GROUPS.iter().map(|group| group.name.to_owned()).collect();
+        assert_eq!(files, groups);
+    }
+}

@@ -1,0 +1,116 @@
+//! The layer with the daemons: Debian's own packages, installed over the host's files but not
+//! into them.
+
+use std::{
+    fs::{self, File},
+    hash::{DefaultHasher, Hash, Hasher},
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use anyhow::{Context, Result, bail};
+
+use crate::cache::cache_folder;
+
+/// What is installed: the daemons whose logs are read, and the peer that `bench digest` runs.
+pub const PACKAGES: &[&str] = &[
+    "apache2",
+    "curl",
+    "logwatch",
+    "nginx-light",
+    "openssh-client",
+    "openssh-server",
+    "postfix",
+    "rsyslog",
+    "systemd-journal-remote",
+];
+
+/// Puts a root together; a function of the scripts beside it.
+const ASSEMBLE: &str = include_str!("root/assemble.sh");
+const INSTALL: &str = include_str!("root/install.sh");
+
+/// `script` with `assemble` in front of it.
+pub(crate) fn with_assemble(script: &str) -> String {
+    format!("assemble() {{\n{ASSEMBLE}\n}}\n{script}")
+}
+
+/// An installed layer, read-only from here on.
+#[derive(Debug, Clone)]
+pub struct Image {
+    layer: PathBuf,
+}
+
+impl Image {
+    /// The layer for this host and [`PACKAGES`], if it stands.
+    #[must_use]
+    pub fn ready() -> Option<Self> {
+        let layer = folder().ok()?.join("layer");
+        layer.is_dir().then_some(Self { layer })
+    }
+
+    /// The layer, built first where it does not stand; layers of other package lists go.
+    ///
+    /// # Errors
+    /// When apt cannot install it; its log is named.
+    pub fn prepare() -> Result<Self> {
+        let cache = cache_folder();
+        fs::create_dir_all(&cache)?;
+        let lock = File::create(cache.join("root.lock"))?;
+        lock.lock().context("cannot lock the root's folder")?;
+        if let Some(image) = Self::ready() {
+            return Ok(image);
+        }
+        for old in fs::read_dir(&cache)?.flatten() {
+            if old.file_name().to_string_lossy().starts_with("root-") {
+                fs::remove_dir_all(old.path())?;
+            }
+        }
+        build(&folder()?)?;
+        Self::ready().context("the layer was built and is not there")
+    }
+
+    pub(crate) fn layer(&self) -> &Path {
+        &self.layer
+    }
+}
+
+fn build(folder: &Path) -> Result<()> {
+    for part in ["upper", "work", "root"] {
+        fs::create_dir_all(folder.join(part))?;
+    }
+    let log_path = folder.join("install.log");
+    let log = File::create(&log_path)?;
+    let status = contained()
+        .args(["sh", "-c", &with_assemble(INSTALL), "install"])
+        .args(["upper", "work", "root"].map(|part| folder.join(part)))
+        .args(PACKAGES)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone()?)
+        .stderr(log)
+        .status()
+        .context("cannot run unshare")?;
+    if !status.success() {
+        bail!("the root was not installed: see {}", log_path.display());
+    }
+    fs::rename(folder.join("upper"), folder.join("layer")).context("cannot keep the layer")
+}
+
+/// `unshare` into namespaces that die with this process.
+pub(crate) fn contained() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL"]);
+    command.args(["unshare", "--mount", "--pid", "--fork", "--kill-child=KILL"]);
+    command
+}
+
+/// One folder for each package list and state of the host's own packages: the layer holds dpkg's
+/// database, so it fits no other.
+fn folder() -> Result<PathBuf> {
+    let mut hasher = DefaultHasher::new();
+    PACKAGES.hash(&mut hasher);
+    [ASSEMBLE, INSTALL].hash(&mut hasher);
+    fs::read("/var/lib/dpkg/status")
+        .context("this host has no dpkg")?
+        .hash(&mut hasher);
+    Ok(cache_folder().join(format!("root-{:016x}", hasher.finish())))
+}
