@@ -1,1 +1,10 @@
 //! The conversations between agents, one file each.
+
+#![warn(missing_docs)]
+
+pub mod alert;
+pub mod callback;
+pub mod digest;
+pub mod oracle;
+pub mod severity;
+pub mod status;
