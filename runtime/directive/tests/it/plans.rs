@@ -157,6 +157,15 @@ fn the_table_of_codes() {
     );
 }
 
+#[test]
+fn every_code_is_documented() {
+    let page = fs::read_to_string(folder("../docs/ERRORS.md")).unwrap();
+    for code in Code::ALL {
+        let row = format!("| {} | {} |", code.id(), code.meaning());
+        assert!(page.contains(&row), "docs/ERRORS.md lacks this row:\n{row}");
+    }
+}
+
 /// A directive that the composed schema takes is one that `check` takes, as far as types go.
 #[test]
 fn the_composed_schema_takes_the_good_directives() {

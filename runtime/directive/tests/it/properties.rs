@@ -110,11 +110,12 @@ proptest! {
 }
 
 #[test]
-fn every_prefix_of_every_fixture_is_checked() {
-    for (_, text) in texts("broken").into_iter().chain(texts("warned")) {
-        for (at, _) in text.char_indices() {
-            let prefix: String = text.chars().take(at).collect();
-            holds(&prefix);
+fn every_prefix_of_the_most_broken_fixtures_is_checked() {
+    let picked = ["syntax", "secrets", "brackets"];
+    let broken = texts("broken").into_iter();
+    for (_, text) in broken.filter(|(name, _)| picked.contains(&name.as_str())) {
+        for (n_chars, _) in text.chars().enumerate() {
+            holds(&text.chars().take(n_chars).collect::<String>());
         }
     }
 }
