@@ -1,1 +1,3 @@
 //! Watches this host's logs and writes digests.
+
+pub mod digest;

@@ -6,5 +6,6 @@ pub mod alert;
 pub mod callback;
 pub mod digest;
 pub mod oracle;
+pub mod rpc;
 pub mod severity;
 pub mod status;

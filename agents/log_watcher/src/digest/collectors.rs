@@ -1,0 +1,93 @@
+//! The registry of what services' lines mean. A new collector is a file here and a line below.
+
+mod generic;
+mod httpd;
+mod sshd;
+mod systemd;
+
+use std::any::Any;
+
+use skep_lines::Line;
+use skep_lines::Stamp;
+
+use super::evidence::Place;
+use super::settings::Settings;
+use super::tally::Shape;
+use super::tally::Tally;
+
+type Start = fn(&Settings) -> Box<dyn Rules>;
+
+/// Every collector, sorted by name.
+const COLLECTORS: &[(&str, Start)] = &[
+    ("generic", generic::start),
+    ("httpd", httpd::start),
+    ("sshd", sshd::start),
+    ("systemd", systemd::start),
+];
+
+/// The names of all collectors.
+pub const NAMES: [&str; COLLECTORS.len()] = {
+    let mut names = [""; COLLECTORS.len()];
+    let mut at = 0;
+    while at < names.len() {
+        names[at] = COLLECTORS[at].0;
+        at += 1;
+    }
+    names
+};
+
+/// Whether a collector has rules of its own; any other name runs as `generic`.
+#[must_use]
+pub fn is_known(name: &str) -> bool {
+    COLLECTORS.iter().any(|(known, _)| *known == name)
+}
+
+/// The rules of a collector.
+pub(super) fn start(name: &str, settings: &Settings) -> Box<dyn Rules> {
+    let start = COLLECTORS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(_, start)| start);
+    start.map_or_else(|| generic::start(settings), |start| start(settings))
+}
+
+/// A line on its way through the rules.
+pub(super) struct Seen<'a> {
+    /// The whole line, to be kept as evidence.
+    pub(super) raw: &'a [u8],
+    pub(super) line: Line<'a>,
+    /// When, if it is known.
+    pub(super) unix_ns: Option<i64>,
+    pub(super) place: Place,
+}
+
+/// What lines of a service mean.
+pub(super) trait Rules: Send + Any {
+    /// What is counted.
+    fn shape(&self) -> Shape;
+
+    /// The stamp of a line, where the prefix does not hold it.
+    fn stamp<'a>(&self, line: &Line<'a>) -> Stamp<'a> {
+        line.stamp
+    }
+
+    /// Counts a line.
+    fn eat(&mut self, seen: &Seen<'_>, tally: &mut Tally);
+
+    /// The totals in a sentence.
+    fn headline(&self, tally: &Tally) -> String;
+
+    /// Counts what was held back until it is known how it ends.
+    fn settle(&mut self, _tally: &mut Tally) {}
+
+    /// What is held back, for a checkpoint; null if nothing.
+    fn open(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
+    /// Goes on with what an earlier collector held back.
+    fn resume(&mut self, _open: &serde_json::Value) {}
+
+    /// Joins what later lines held back, before the tallies are merged.
+    fn merge(&mut self, _tally: &mut Tally, _later: &mut dyn Rules, _later_tally: &mut Tally) {}
+}

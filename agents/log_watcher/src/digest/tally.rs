@@ -1,0 +1,66 @@
+//! What a collector counts: totals, tables and evidence, all by position.
+
+use super::evidence::Evidence;
+use super::evidence::Place;
+use super::table::COLUMNS_MAX;
+use super::table::Table;
+
+/// What the rules of a service count, and under which names it is reported.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Shape {
+    pub(super) totals: Vec<String>,
+    pub(super) tables: Vec<TableShape>,
+    pub(super) sections: Vec<&'static str>,
+}
+
+/// A table's names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct TableShape {
+    /// Like `by_source`; empty for a table that only the rules look at.
+    pub(super) name: &'static str,
+    /// The field of its keys.
+    pub(super) field: &'static str,
+    /// What it counts; empty names are not shown.
+    pub(super) columns: [&'static str; COLUMNS_MAX],
+}
+
+impl Shape {
+    pub(super) fn new(totals: &[&str], tables: &[TableShape], sections: &[&'static str]) -> Self {
+        Self {
+            totals: totals.iter().map(|name| (*name).to_owned()).collect(),
+            tables: tables.to_vec(),
+            sections: sections.to_vec(),
+        }
+    }
+}
+
+/// The counts of a shape.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Tally {
+    pub(super) totals: Vec<u64>,
+    pub(super) tables: Vec<Table>,
+    pub(super) sections: Vec<Evidence>,
+}
+
+impl Tally {
+    pub(super) fn of(shape: &Shape) -> Self {
+        Self {
+            totals: vec![0; shape.totals.len()],
+            tables: vec![Table::default(); shape.tables.len()],
+            sections: vec![Evidence::default(); shape.sections.len()],
+        }
+    }
+
+    /// Adds the counts of later lines; `moved` says where their places are here.
+    pub(super) fn merge(&mut self, later: Self, moved: impl Fn(Place) -> Place) {
+        for (total, n) in self.totals.iter_mut().zip(later.totals) {
+            *total += n;
+        }
+        for (table, theirs) in self.tables.iter_mut().zip(later.tables) {
+            table.merge(theirs);
+        }
+        for (evidence, theirs) in self.sections.iter_mut().zip(&later.sections) {
+            evidence.merge(theirs, &moved);
+        }
+    }
+}

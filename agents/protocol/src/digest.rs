@@ -1,0 +1,89 @@
+//! The digest conversation: who asks for a digest of the logs, and what comes back.
+//!
+//! The JSON shape of a [`DigestReport`] is an interface: totals, table and row names are promises
+//! to other programs. What a reader does not know it skips, so that nodes of two versions talk.
+
+mod coverage;
+mod ordered;
+mod report;
+mod table;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+
+pub use self::coverage::Coverage;
+pub use self::coverage::LineCounts;
+pub use self::coverage::SourceCoverage;
+pub use self::coverage::SourceGap;
+pub use self::coverage::SourceProblem;
+pub use self::ordered::Ordered;
+pub use self::report::CollectorReport;
+pub use self::report::DigestReport;
+pub use self::report::EvidenceLine;
+pub use self::report::Section;
+pub use self::table::Other;
+pub use self::table::Row;
+pub use self::table::Table;
+
+/// The role that makes digests.
+pub const ROLE: &str = "logwatch.generate.digest";
+/// Its handler.
+pub const HANDLER: &str = "cmd_generate_system_log_digest";
+
+/// Asks for a digest: the content of a [`HANDLER`] command.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GenerateDigest {
+    /// The collectors wanted, by name; all that are configured if empty.
+    #[serde(default)]
+    pub collectors: Vec<String>,
+    /// Whether an oracle is asked about the digest.
+    #[serde(default, deserialize_with = "flag")]
+    pub use_oracle: bool,
+    /// Whether evidence lines come along.
+    #[serde(default = "yes", deserialize_with = "flag")]
+    pub include_details: bool,
+    /// The session of the person who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+    /// What ties the answers to this request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<String>,
+    /// Where the person's program wants its callbacks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_handler: Option<String>,
+}
+
+impl Default for GenerateDigest {
+    fn default() -> Self {
+        Self {
+            collectors: Vec::new(),
+            use_oracle: false,
+            include_details: true,
+            session_id: None,
+            token: None,
+            return_handler: None,
+        }
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// Older clients write flags as 0 and 1.
+fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Flag {
+        Bool(bool),
+        Number(u8),
+    }
+    Ok(match Flag::deserialize(deserializer)? {
+        Flag::Bool(flag) => flag,
+        Flag::Number(number) => number != 0,
+    })
+}
+
+#[cfg(test)]
+mod tests;
