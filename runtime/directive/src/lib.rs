@@ -12,6 +12,7 @@ mod code;
 mod compose;
 mod diagnostic;
 mod envelope;
+mod outline;
 mod parse;
 mod plan;
 mod schema;

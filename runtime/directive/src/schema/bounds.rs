@@ -1,5 +1,7 @@
 //! Smallest and largest: numbers, texts and lists.
 
+use std::collections::HashSet;
+
 use serde_json::{Number, Value};
 
 use super::{Reader, Shape, head};
@@ -39,14 +41,13 @@ impl Reader<'_> {
             self.out_of_range(node, message);
         }
         if shape.get("uniqueItems") == Some(&Value::Bool(true)) {
-            let mut seen: Vec<Value> = Vec::new();
+            let mut seen: HashSet<String> = HashSet::new();
             for item in items {
                 let value = item.to_json();
-                if seen.contains(&value) {
+                if !seen.insert(value.to_string()) {
                     let message = format!("`{name}` holds {value} twice");
                     self.out_of_range(item, message);
                 }
-                seen.push(value);
             }
         }
     }

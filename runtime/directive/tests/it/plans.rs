@@ -62,6 +62,23 @@ fn terms_of_roles_and_restart_are_kept() {
 }
 
 #[test]
+fn a_tree_is_shown_with_its_terms() {
+    let text = r#"{"children": [
+        {"universal_id": "watcher", "name": "log_watcher", "restart": {"policy": "temporary"},
+         "tags": {"packet_signing": {"in": false}},
+         "config": {"collectors": ["sshd"], "ui": {"agent_tree": {"emoji": "👁️"}},
+            "service-manager": [
+                {"role": "my.digest@cmd_generate_system_log_digest", "scope": "node",
+                 "priority": 5, "exclusive": true, "auth": {"sig": true}},
+                {"role": "my.answers@cmd_oracle_response"}]},
+         "children": [
+            {"universal_id": "oracle", "name": "oracle"},
+            {"universal_id": "alert", "name": "alert"}]},
+        {"universal_id": "router", "name": "rpc_router"}]}"#;
+    insta::assert_snapshot!("outline", plan(text).outline());
+}
+
+#[test]
 fn words_of_python_reach_the_agent_as_json() {
     let (_, python) = texts("warned")
         .into_iter()
