@@ -233,3 +233,6 @@ impl Drop for StoredOperator {
         self.key.zeroize();
     }
 }
+
+#[cfg(test)]
+mod tests;

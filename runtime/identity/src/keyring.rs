@@ -176,3 +176,6 @@ impl Keyring {
             .ok_or(Refusal::UnknownSigner)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -24,6 +24,8 @@ mod passport;
 mod replay;
 mod request;
 mod sealer;
+#[cfg(test)]
+mod testkit;
 
 pub use authority::{Authority, Credentials, NodeTerms};
 pub use bundle::{Identity, OperatorBundle};

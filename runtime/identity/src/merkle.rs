@@ -129,11 +129,11 @@ mod tests {
         for n in 1..=35 {
             let hashes = leaves(n);
             let tree = TopTree::new(hashes.clone());
-            for idx in 0..n {
+            for (idx, hash) in hashes.iter().enumerate() {
                 let path = tree.path(idx);
-                assert_eq!(climb(hashes[idx], idx, n, &path), Some(tree.root()));
+                assert_eq!(climb(*hash, idx, n, &path), Some(tree.root()));
                 for other in (0..n).filter(|other| *other != idx) {
-                    assert_ne!(climb(hashes[idx], other, n, &path), Some(tree.root()));
+                    assert_ne!(climb(*hash, other, n, &path), Some(tree.root()));
                 }
             }
         }

@@ -116,14 +116,18 @@ impl Opener {
             &encode(&batch.statement),
             &batch.signature,
         )?;
+        self.remember(batch.statement);
+        Ok(())
+    }
+
+    fn remember(&mut self, statement: BatchStatement) {
         if self.roots_in_order.len() >= ROOTS_MAX
             && let Some(oldest) = self.roots_in_order.pop_front()
         {
             self.roots.remove(&oldest);
         }
-        self.roots.insert(batch.statement);
-        self.roots_in_order.push_back(batch.statement);
-        Ok(())
+        self.roots.insert(statement);
+        self.roots_in_order.push_back(statement);
     }
 }
 

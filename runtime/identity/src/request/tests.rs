@@ -1,1 +1,198 @@
+use std::sync::OnceLock;
+
+use bytes::Bytes;
+use skep_packet::{Level, NodeId, encode};
+
 use super::*;
+use crate::{
+    LOGIN_LIFE_MS, LoginTerms, PrivateKey, Session, check_login, sign_object,
+    testkit::{NOW_MS, key, world},
+};
+
+const SERVICE: &str = "logwatch.generate.digest";
+const PAYLOAD: &[u8] = b"{\"collectors\":[\"sshd\"]}";
+
+struct People {
+    ann: PrivateKey,
+    passport: Signed,
+    session_key: PrivateKey,
+}
+
+fn people() -> &'static People {
+    static PEOPLE: OnceLock<People> = OnceLock::new();
+    PEOPLE.get_or_init(|| {
+        let ann = key();
+        let authority = &world().authority;
+        let passport = authority.admit_operator("ann", Level::Operator, ann.public(), NOW_MS);
+        People {
+            passport: passport.unwrap(),
+            ann,
+            session_key: key(),
+        }
+    })
+}
+
+fn terms() -> LoginTerms {
+    LoginTerms {
+        swarm: world().a.swarm(),
+        nonce: Bytes::from_static(b"nonce"),
+        router: NodeId::new("a").unwrap(),
+        binding: Bytes::from_static(b"unix"),
+    }
+}
+
+fn session_with(passport: &Signed, operator: &PrivateKey, terms: LoginTerms) -> Session {
+    let key = people().session_key.clone();
+    Session::open(operator, passport.clone(), key, terms, NOW_MS).unwrap()
+}
+
+fn session() -> Session {
+    session_with(&people().passport, &people().ann, terms())
+}
+
+fn token(text: &str) -> Token {
+    Token::new(text).unwrap()
+}
+
+fn good_proof() -> Bytes {
+    session()
+        .request(SERVICE, PAYLOAD, &token("t1"), NOW_MS)
+        .unwrap()
+}
+
+fn check(proof: &[u8], now_ms: u64) -> Result<OperatorIdentity, Refusal> {
+    check_request(
+        proof,
+        &world().keyring(),
+        now_ms,
+        SERVICE,
+        PAYLOAD,
+        &token("t1"),
+    )
+}
+
+#[test]
+fn the_agent_that_answers_knows_who_asks() {
+    let who = check(&good_proof(), NOW_MS).unwrap();
+    assert_eq!((who.name.as_str(), who.level), ("ann", Level::Operator));
+    assert_eq!(who.router.as_str(), "a");
+    assert_eq!(who.key, people().ann.id());
+    assert!(good_proof().len() < 4_096, "{} bytes", good_proof().len());
+}
+
+#[test]
+fn a_proof_is_good_for_one_service_payload_and_token() {
+    let keyring = world().keyring();
+    let proof = good_proof();
+    let check = |service, payload: &[u8], text| {
+        let result = check_request(&proof, &keyring, NOW_MS, service, payload, &token(text));
+        assert_eq!(result, Err(Refusal::Denied), "{service} {text}");
+    };
+    check("agent.delete", PAYLOAD, "t1");
+    check(SERVICE, b"{}", "t1");
+    check(SERVICE, PAYLOAD, "t2");
+}
+
+#[test]
+fn old_requests_and_logins_are_refused() {
+    assert_eq!(
+        check(&good_proof(), NOW_MS + 331_000),
+        Err(Refusal::Expired)
+    );
+    assert_eq!(check(&good_proof(), NOW_MS - 31_000), Err(Refusal::Future));
+    let late = NOW_MS + LOGIN_LIFE_MS + 40_000;
+    let request = session()
+        .request(SERVICE, PAYLOAD, &token("t1"), late)
+        .unwrap();
+    assert_eq!(check(&request, late), Err(Refusal::Expired));
+}
+
+#[test]
+fn a_router_cannot_make_up_an_operators_request() {
+    let world = world();
+    // Ann's login, but the request signed by the node.
+    let mut proof: RequestProof = decode(&good_proof(), PROOF_BYTES_MAX).unwrap();
+    let request: Request = decode(&proof.request.body, 4_096).unwrap();
+    proof.request = sign_object(&world.a.key, Purpose::Request, &request).unwrap();
+    assert_eq!(check(&encode(&proof), NOW_MS), Err(Refusal::UnknownSigner));
+    proof.request.signer = people().session_key.id();
+    assert_eq!(check(&encode(&proof), NOW_MS), Err(Refusal::BadSignature));
+
+    // A login for Ann's passport, signed by the node.
+    let forged = session_with(&people().passport, &world.a.key, terms());
+    let forged = forged
+        .request(SERVICE, PAYLOAD, &token("t1"), NOW_MS)
+        .unwrap();
+    assert_eq!(check(&forged, NOW_MS), Err(Refusal::UnknownSigner));
+
+    // A login with the node's own passport: a node is no operator.
+    let node = session_with(&world.a.credentials.passport, &world.a.key, terms());
+    let node = node
+        .request(SERVICE, PAYLOAD, &token("t1"), NOW_MS)
+        .unwrap();
+    assert_eq!(check(&node, NOW_MS), Err(Refusal::Denied));
+
+    // A signature of the session's key made for another purpose.
+    let mut proof: RequestProof = decode(&good_proof(), PROOF_BYTES_MAX).unwrap();
+    proof.request = sign_object(&people().session_key, Purpose::Login, &request).unwrap();
+    assert_eq!(check(&encode(&proof), NOW_MS), Err(Refusal::BadSignature));
+}
+
+#[test]
+fn a_revoked_operator_is_refused() {
+    let mut keyring = world().keyring();
+    let revocation = world()
+        .authority
+        .revoke(people().ann.id(), "ann", NOW_MS)
+        .unwrap();
+    keyring.revoke(&revocation).unwrap();
+    let result = check_request(
+        &good_proof(),
+        &keyring,
+        NOW_MS,
+        SERVICE,
+        PAYLOAD,
+        &token("t1"),
+    );
+    assert_eq!(result, Err(Refusal::RevokedSigner));
+}
+
+#[test]
+fn a_login_is_for_one_router_nonce_and_connection() {
+    let keyring = world().keyring();
+    let login = session().login();
+    let check = |change: &dyn Fn(&mut LoginTerms), expected| {
+        let mut terms = terms();
+        change(&mut terms);
+        let result = check_login(&login, &terms, &keyring, NOW_MS);
+        assert_eq!(result.map(|who| who.name), expected);
+    };
+    check(&|_| {}, Ok("ann".to_owned()));
+    check(
+        &|t| t.nonce = Bytes::from_static(b"other"),
+        Err(Refusal::Denied),
+    );
+    check(
+        &|t| t.router = NodeId::new("b").unwrap(),
+        Err(Refusal::Denied),
+    );
+    check(
+        &|t| t.binding = Bytes::from_static(b"tls"),
+        Err(Refusal::Denied),
+    );
+    let mut elsewhere = terms();
+    elsewhere.swarm = skep_packet::SwarmId(uuid::Uuid::from_u128(9));
+    let other = session_with(&people().passport, &people().ann, elsewhere).login();
+    let result = check_login(&other, &terms(), &keyring, NOW_MS);
+    assert_eq!(result, Err(Refusal::WrongSwarm));
+}
+
+#[test]
+fn garbage_is_no_proof() {
+    assert_eq!(check(b"", NOW_MS), Err(Refusal::Truncated));
+    assert_eq!(
+        check(&[0; PROOF_BYTES_MAX + 1], NOW_MS),
+        Err(Refusal::Oversized)
+    );
+    assert_eq!(check(&[0xc0; 50], NOW_MS), Err(Refusal::Malformed));
+}
