@@ -1,0 +1,204 @@
+//! Access lines.
+
+use std::borrow::Cow;
+
+use crate::scan;
+use crate::stamp::Stamp;
+use crate::stamp::is_clf;
+
+/// A request that was answered. Names and paths as written, which is escaped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Access<'a> {
+    /// When.
+    pub stamp: Stamp<'a>,
+    /// The peer: an address, or a name where the server looked it up.
+    pub source: &'a [u8],
+    /// The virtual host, with its port if that is written; empty where not written.
+    pub vhost: &'a [u8],
+    /// The user who gave a name; empty where none.
+    pub user: &'a [u8],
+    /// The request's method; empty where the request is none that HTTP knows.
+    pub method: &'a [u8],
+    /// The path without its query; empty like `method`.
+    pub path: &'a [u8],
+    /// The status of the answer.
+    pub status: u16,
+    /// The bytes of the answer's body.
+    pub bytes: u64,
+}
+
+impl<'a> Access<'a> {
+    /// The user's name, unescaped; any bytes.
+    #[must_use]
+    pub fn user_name(&self) -> Cow<'a, [u8]> {
+        super::unescaped(self.user)
+    }
+
+    /// Its attributes under their semantic-convention names, in a fixed order.
+    pub fn attributes(&self, mut each: impl FnMut(&'static str, &[u8])) {
+        let texts = [
+            ("source.address", self.source),
+            ("server.address", self.vhost),
+            ("user.name", &self.user_name()),
+            ("http.request.method", self.method),
+            ("url.path", self.path),
+        ];
+        for (name, text) in texts {
+            if !text.is_empty() {
+                each(name, text);
+            }
+        }
+        each(
+            "http.response.status_code",
+            self.status.to_string().as_bytes(),
+        );
+        each("http.response.body.size", self.bytes.to_string().as_bytes());
+    }
+}
+
+/// Where `[10/Oct/2000:13:55:36 -0700] "` begins.
+///
+/// In a user name a quote would be escaped, so the first such place is the server's.
+pub(super) fn date(line: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'[', line)
+        .find(|at| line.get(at + 27..at + 30) == Some(b"] \"") && is_clf(&line[at + 1..at + 27]))
+}
+
+/// `[VHOST ]HOST IDENT USER [DATE] "REQUEST" STATUS BYTES…`.
+pub(super) fn access(line: &[u8]) -> Option<Access<'_>> {
+    let at = date(line)?;
+    let stamp = Stamp::Clf(&line[at + 1..at + 27]);
+    let who = who(line[..at].strip_suffix(b" ")?)?;
+    let (request, rest) = quoted(&line[at + 30..])?;
+    let (status, rest) = scan::token(rest);
+    let (bytes, _) = scan::token(rest);
+    let request = Request::of(request);
+    Some(Access {
+        stamp,
+        source: who.source,
+        vhost: who.vhost,
+        user: who.user,
+        method: request.method,
+        path: request.path,
+        status: u16::try_from(scan::number(status)?).ok()?,
+        bytes: scan::number(bytes).unwrap_or(0),
+    })
+}
+
+struct Who<'a> {
+    vhost: &'a [u8],
+    source: &'a [u8],
+    user: &'a [u8],
+}
+
+/// `[VHOST ]HOST IDENT USER`; a user may hold spaces, and `IDENT` may be missing.
+fn who(head: &[u8]) -> Option<Who<'_>> {
+    let (first, rest) = scan::token(head);
+    let (second, after_second) = scan::token(rest);
+    let has_vhost = match scan::is_ip(first) {
+        // A peer can send an address as its `Host`, but no ident daemon answers with one.
+        true => scan::is_ip(second),
+        false => {
+            scan::is_ip(second)
+                || (first.contains(&b':')
+                    && scan::is_peer(second)
+                    && second != b"-"
+                    && !first.ends_with(b","))
+        }
+    };
+    let (vhost, source, rest) = match has_vhost {
+        true if first.ends_with(b",") => (&b""[..], &first[..first.len() - 1], after_second),
+        true => (first, second, after_second),
+        false => (&b""[..], first, rest),
+    };
+    if !scan::is_peer(source) {
+        return None;
+    }
+    let (_ident, user) = scan::token(rest);
+    let user = if user == b"-" || user == b"\"\"" {
+        b""
+    } else {
+        user
+    };
+    Some(Who {
+        vhost,
+        source: scan::unmapped(source),
+        user,
+    })
+}
+
+/// The text up to the quote that ends the request, and what follows `" `.
+fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    memchr::memchr_iter(b'"', text).find_map(|at| {
+        let backslashes = text[..at]
+            .iter()
+            .rev()
+            .take_while(|byte| **byte == b'\\')
+            .count();
+        let status = text.get(at + 1..at + 5)?;
+        let ends =
+            backslashes % 2 == 0 && status[0] == b' ' && status[1..].iter().all(u8::is_ascii_digit);
+        ends.then(|| (&text[..at], &text[at + 2..]))
+    })
+}
+
+/// A request line, taken apart.
+pub(super) struct Request<'a> {
+    pub(super) method: &'a [u8],
+    pub(super) path: &'a [u8],
+}
+
+impl<'a> Request<'a> {
+    /// `GET /path?query HTTP/1.1`, with spaces in the path if the peer sent them.
+    pub(super) fn of(request: &'a [u8]) -> Self {
+        let none = Self {
+            method: b"",
+            path: b"",
+        };
+        let (method, target) = scan::token(request);
+        if method.is_empty() || method.len() > 20 || !method.iter().all(is_method_byte) {
+            return none;
+        }
+        let target = match scan::last_token(target) {
+            Some((target, version)) if version.starts_with(b"HTTP/") => target,
+            _ => target,
+        };
+        if target.is_empty() {
+            return none;
+        }
+        Self {
+            method,
+            path: path(target),
+        }
+    }
+}
+
+fn is_method_byte(byte: &u8) -> bool {
+    byte.is_ascii_uppercase() || *byte == b'-' || *byte == b'_'
+}
+
+/// The path of a target, also of one with scheme and host, without query and fragment.
+pub(super) fn path(target: &[u8]) -> &[u8] {
+    let path = match target.first() {
+        Some(b'h') => after_authority(target),
+        _ => target,
+    };
+    let end = path
+        .iter()
+        .position(|byte| matches!(byte, b'?' | b'#'))
+        .unwrap_or(path.len());
+    &path[..end]
+}
+
+fn after_authority(target: &[u8]) -> &[u8] {
+    let Some(rest) = target
+        .strip_prefix(b"http://")
+        .or(target.strip_prefix(b"https://"))
+    else {
+        return target;
+    };
+    match rest.iter().position(|byte| *byte == b'/') {
+        Some(at) => &rest[at..],
+        None => b"/",
+    }
+}

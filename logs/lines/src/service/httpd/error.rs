@@ -1,0 +1,176 @@
+//! Error logs of Apache and nginx.
+
+use memchr::memmem;
+
+use crate::scan;
+use crate::severity::Severity;
+use crate::stamp::Stamp;
+
+/// A line of an error log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ErrorLine<'a> {
+    /// When.
+    pub stamp: Stamp<'a>,
+    /// How grave the server finds it.
+    pub severity: Severity,
+    /// The peer whose request it is about; empty where there is none.
+    pub source: &'a [u8],
+    /// What happened.
+    pub message: &'a [u8],
+}
+
+impl ErrorLine<'_> {
+    /// Its attributes under their semantic-convention names.
+    pub fn attributes(&self, mut each: impl FnMut(&'static str, &[u8])) {
+        if !self.source.is_empty() {
+            each("source.address", self.source);
+        }
+    }
+}
+
+/// The stamp of `[Wed Oct 11 14:32:52.123456 2023] …`.
+pub(super) fn apache_stamp(line: &[u8]) -> Option<Stamp<'_>> {
+    let inside = line.strip_prefix(b"[")?;
+    let end = inside.iter().take(40).position(|byte| *byte == b']')?;
+    let stamp = &inside[..end];
+    let shaped = end >= 24
+        && stamp[3] == b' '
+        && stamp[13] == b':'
+        && stamp[16] == b':'
+        && scan::month(&stamp[4..]).is_some();
+    shaped.then_some(Stamp::Apache(stamp))
+}
+
+/// `[DATE] [MODULE:LEVEL] [pid N:tid N] (13)Permission denied: [client A:P] MESSAGE`, or 2.2's
+/// `[DATE] [LEVEL] [client A] MESSAGE`.
+pub(super) fn apache(line: &[u8]) -> Option<ErrorLine<'_>> {
+    let stamp = apache_stamp(line)?;
+    let Stamp::Apache(written) = stamp else {
+        return None;
+    };
+    let mut rest = line.get(written.len() + 3..)?;
+    let (level, after) = bracketed(rest)?;
+    let colon = level.iter().rposition(|byte| *byte == b':');
+    let severity = Severity::from_word(colon.map_or(level, |at| &level[at + 1..]))?;
+    rest = after;
+    while let Some((field, after)) = bracketed(rest)
+        && (field.starts_with(b"pid ") || field.starts_with(b"tid "))
+    {
+        rest = after;
+    }
+    // What the system said stands before the peer, and holds nothing of the peer's.
+    if rest.starts_with(b"(")
+        && let Some(at) = memmem::find(rest, b"[client ")
+    {
+        rest = &rest[at..];
+    }
+    let mut source: &[u8] = b"";
+    if let Some((field, after)) = bracketed(rest)
+        && let Some(client) = field.strip_prefix(b"client ")
+    {
+        source = scan::unmapped(if colon.is_some() {
+            without_port(client)
+        } else {
+            client
+        });
+        rest = after;
+    }
+    if !scan::is_peer(source) {
+        source = b"";
+    }
+    Some(ErrorLine {
+        stamp,
+        severity,
+        source,
+        message: rest,
+    })
+}
+
+/// `[text] ` at the start, and what follows.
+fn bracketed(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let inside = rest.strip_prefix(b"[")?;
+    let end = inside.iter().take(300).position(|byte| *byte == b']')?;
+    let after = &inside[end + 1..];
+    Some((&inside[..end], after.strip_prefix(b" ").unwrap_or(after)))
+}
+
+/// Apache 2.4 writes a port behind every address, without brackets around IPv6.
+fn without_port(client: &[u8]) -> &[u8] {
+    let colon = client.iter().rposition(|byte| *byte == b':');
+    match colon {
+        Some(at) if scan::number(&client[at + 1..]).is_some_and(|port| port <= 65_535) => {
+            &client[..at]
+        }
+        _ => client,
+    }
+}
+
+/// The stamp of `2021/12/02 11:53:15 [`.
+pub(super) fn nginx_stamp(line: &[u8]) -> Option<Stamp<'_>> {
+    let head = line.get(..21)?;
+    let shaped = head[4] == b'/'
+        && head[7] == b'/'
+        && head[10] == b' '
+        && head[13] == b':'
+        && head[16] == b':'
+        && head[19..] == *b" [";
+    shaped.then_some(Stamp::Nginx(&head[..19]))
+}
+
+/// `DATE [LEVEL] PID#TID: *CONNECTION MESSAGE, client: A, server: S, request: "…"`.
+pub(super) fn nginx(line: &[u8]) -> Option<ErrorLine<'_>> {
+    let stamp = nginx_stamp(line)?;
+    let (level, rest) = bracketed(&line[20..])?;
+    let severity = Severity::from_word(level)?;
+    let (process, message) = scan::token(rest);
+    let process = process.strip_suffix(b":")?;
+    if !process
+        .iter()
+        .all(|byte| byte.is_ascii_digit() || *byte == b'#')
+    {
+        return None;
+    }
+    let message = match message.strip_prefix(b"*") {
+        Some(after) => scan::token(after).1,
+        None => message,
+    };
+    Some(ErrorLine {
+        stamp,
+        severity,
+        source: nginx_client(message),
+        message,
+    })
+}
+
+/// The address behind `, client: `.
+///
+/// The path in front of it and the request behind it are the peer's, unescaped: either may hold
+/// the same words. A request of words with spaces is refused before any path is looked at, so in
+/// messages about paths the last is nginx's own, and in the others the first.
+fn nginx_client(message: &[u8]) -> &[u8] {
+    const MARK: &[u8] = b", client: ";
+    let at = match names_a_path(message) {
+        true => memmem::rfind(message, MARK),
+        false => memmem::find(message, MARK),
+    };
+    let Some(at) = at else { return b"" };
+    let rest = &message[at + MARK.len()..];
+    let end = rest
+        .iter()
+        .position(|byte| matches!(byte, b',' | b' '))
+        .unwrap_or(rest.len());
+    let client = rest[..end]
+        .strip_prefix(b"unix:")
+        .map_or(&rest[..end], |_| b"");
+    if scan::is_peer(client) {
+        scan::unmapped(client)
+    } else {
+        b""
+    }
+}
+
+fn names_a_path(message: &[u8]) -> bool {
+    let quote = memchr::memchr(b'"', message).unwrap_or(message.len());
+    let first_client = memmem::find(message, b", client: ").unwrap_or(message.len());
+    quote < first_client && !message.starts_with(b"limiting ") && !message.starts_with(b"client ")
+}
