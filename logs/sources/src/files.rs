@@ -267,24 +267,26 @@ impl Reading<'_> {
             self.problem(&path, ProblemKind::CutShort, detail);
         }
         self.outcome.stopped |= scanned.stopped;
-        if scanned.bytes > 0 || live {
-            let Scanned {
-                bytes,
-                lines,
-                skipped,
-                long_lines,
-                ..
-            } = scanned;
-            self.outcome.files.push(FileCoverage {
-                path,
-                bytes,
-                lines,
-                skipped,
-                long_lines,
-            });
+        let Scanned {
+            bytes,
+            lines,
+            skipped,
+            long_lines,
+            ..
+        } = scanned;
+        let coverage = FileCoverage {
+            path,
+            bytes,
+            lines,
+            skipped,
+            long_lines,
+        };
+        self.sink.file_done(&coverage);
+        if bytes > 0 || live {
+            self.outcome.files.push(coverage);
         }
         let done = file.packed && !scanned.stopped;
-        if done { DONE } else { offset + scanned.bytes }
+        if done { DONE } else { offset + bytes }
     }
 
     fn scan(&mut self, file: &mut Opened, offset: u64, take: bool) -> std::io::Result<Scanned> {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::files::FileCoverage;
 use crate::journal::Entry;
 
 /// The file whose lines follow.
@@ -22,6 +23,9 @@ pub trait LineSink {
 
     /// One line, without its newline; any bytes, at most `LINE_BYTES_MAX` of them.
     fn line(&mut self, line: &[u8]);
+
+    /// The lines of this file have been delivered.
+    fn file_done(&mut self, _coverage: &FileCoverage) {}
 
     /// Asked about every 256 KiB; `false` ends the read cleanly, with a usable checkpoint.
     ///
