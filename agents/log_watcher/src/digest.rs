@@ -25,3 +25,8 @@ pub use self::report::TABLE_ROWS_MAX;
 pub use self::settings::Settings;
 pub use self::settings::SeverityRules;
 pub use self::table::TABLE_KEYS_MAX;
+
+#[cfg(test)]
+mod testkit;
+#[cfg(test)]
+mod tests;

@@ -12,6 +12,7 @@ use skep_lines::Stamp;
 
 use super::evidence::Place;
 use super::settings::Settings;
+use super::table::Table;
 use super::tally::Shape;
 use super::tally::Tally;
 
@@ -90,4 +91,20 @@ pub(super) trait Rules: Send + Any {
 
     /// Joins what later lines held back, before the tallies are merged.
     fn merge(&mut self, _tally: &mut Tally, _later: &mut dyn Rules, _later_tally: &mut Tally) {}
+}
+
+/// Where most came from, to end a headline.
+fn most_from(by_source: &Table) -> String {
+    let top = by_source.top(1);
+    let Some((source, row)) = top.first() else {
+        return String::new();
+    };
+    let source = String::from_utf8_lossy(source);
+    match by_source.len() {
+        1 => format!("; all from {source}"),
+        n => format!(
+            "; from {n} sources, most from {source} ({})",
+            row.counts[0].max(row.counts[1])
+        ),
+    }
 }

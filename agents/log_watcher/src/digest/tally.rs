@@ -10,7 +10,7 @@ use super::table::Table;
 pub(super) struct Shape {
     pub(super) totals: Vec<String>,
     pub(super) tables: Vec<TableShape>,
-    pub(super) sections: Vec<&'static str>,
+    pub(super) sections: Vec<String>,
 }
 
 /// A table's names.
@@ -25,11 +25,12 @@ pub(super) struct TableShape {
 }
 
 impl Shape {
-    pub(super) fn new(totals: &[&str], tables: &[TableShape], sections: &[&'static str]) -> Self {
+    pub(super) fn new(totals: &[&str], tables: &[TableShape], sections: &[&str]) -> Self {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self {
-            totals: totals.iter().map(|name| (*name).to_owned()).collect(),
+            totals: owned(totals),
             tables: tables.to_vec(),
-            sections: sections.to_vec(),
+            sections: owned(sections),
         }
     }
 }

@@ -1,25 +1,151 @@
 //! What a web server was asked for, by whom, and what went wrong.
+//!
+//! `errors` are error-log lines of level error and above. Status and requests come from access
+//! logs; either kind of file may be missing.
+
+use skep_lines::Line;
+use skep_lines::Severity;
+use skep_lines::Stamp;
+use skep_lines::service::httpd;
+use skep_lines::service::httpd::Access;
+use skep_lines::service::httpd::ErrorLine;
+use skep_lines::service::httpd::Event;
+
 use super::Rules;
 use super::Seen;
 use crate::digest::settings::Settings;
 use crate::digest::tally::Shape;
+use crate::digest::tally::TableShape;
 use crate::digest::tally::Tally;
-use skep_lines::Line;
-use skep_lines::Stamp;
+
+const REQUESTS: usize = 0;
+const BYTES: usize = 1;
+/// 2xx; 3xx, 4xx and 5xx follow.
+const STATUS_2XX: usize = 2;
+const STATUS_5XX: usize = 5;
+const ERRORS: usize = 6;
+
+const BY_SOURCE: usize = 0;
+const BY_USER: usize = 1;
+const BY_PATH: usize = 2;
+const BY_STATUS: usize = 3;
+
+const SECTION_ERRORS: usize = 0;
+const SECTION_WARNINGS: usize = 1;
+const SECTION_5XX: usize = 2;
+
+const TABLES: [TableShape; 4] = [
+    TableShape {
+        name: "by_source",
+        field: "source.address",
+        columns: ["count", "errors"],
+    },
+    TableShape {
+        name: "by_user",
+        field: "user.name",
+        columns: ["count", ""],
+    },
+    TableShape {
+        name: "by_url.path",
+        field: "url.path",
+        columns: ["count", ""],
+    },
+    TableShape {
+        name: "by_http.response.status_code",
+        field: "http.response.status_code",
+        columns: ["count", ""],
+    },
+];
 
 pub(super) fn start(_settings: &Settings) -> Box<dyn Rules> {
     Box::new(Httpd)
 }
+
 struct Httpd;
+
 impl Rules for Httpd {
     fn shape(&self) -> Shape {
-        Shape::new(&["requests"], &[], &[])
+        Shape::new(
+            &[
+                "requests",
+                "bytes",
+                "status_2xx",
+                "status_3xx",
+                "status_4xx",
+                "status_5xx",
+                "errors",
+            ],
+            &TABLES,
+            &["errors", "warnings", "status_5xx"],
+        )
     }
+
     fn stamp<'a>(&self, line: &Line<'a>) -> Stamp<'a> {
-        line.stamp
+        match httpd::stamp(line.body) {
+            Stamp::None => line.stamp,
+            stamp => stamp,
+        }
     }
-    fn eat(&mut self, _seen: &Seen<'_>, _tally: &mut Tally) {}
-    fn headline(&self, _tally: &Tally) -> String {
-        String::new()
+
+    fn eat(&mut self, seen: &Seen<'_>, tally: &mut Tally) {
+        match httpd::event(seen.line.body) {
+            Some(Event::Access(access)) => eat_access(seen, &access, tally),
+            Some(Event::Error(error)) => eat_error(seen, &error, tally),
+            None => {}
+        }
+    }
+
+    fn headline(&self, tally: &Tally) -> String {
+        let totals = &tally.totals;
+        let mut text = format!(
+            "{} requests, {} bytes, {} answered 4xx, {} answered 5xx, {} errors logged",
+            totals[REQUESTS],
+            totals[BYTES],
+            totals[STATUS_5XX - 1],
+            totals[STATUS_5XX],
+            totals[ERRORS]
+        );
+        text.push_str(&super::most_from(&tally.tables[BY_SOURCE]));
+        text
     }
 }
+
+fn eat_access(seen: &Seen<'_>, access: &Access<'_>, tally: &mut Tally) {
+    tally.totals[REQUESTS] += 1;
+    tally.totals[BYTES] += access.bytes;
+    let class = usize::from(access.status / 100);
+    if (2..=5).contains(&class) {
+        tally.totals[STATUS_2XX + class - 2] += 1;
+    }
+    tally.tables[BY_SOURCE].count(access.source, 1);
+    if !access.user.is_empty() {
+        tally.tables[BY_USER].count(&access.user_name(), 1);
+    }
+    if !access.path.is_empty() {
+        tally.tables[BY_PATH].count(access.path, 1);
+    }
+    tally.tables[BY_STATUS].count(&digits(access.status), 1);
+    if class == 5 {
+        tally.sections[SECTION_5XX].push(seen.place, seen.raw, 1);
+    }
+}
+
+fn eat_error(seen: &Seen<'_>, error: &ErrorLine<'_>, tally: &mut Tally) {
+    if error.severity >= Severity::ERROR {
+        tally.totals[ERRORS] += 1;
+        tally.sections[SECTION_ERRORS].push(seen.place, seen.raw, 1);
+        if !error.source.is_empty() {
+            tally.tables[BY_SOURCE].add(error.source, [0, 1]);
+        }
+    } else if error.severity >= Severity::WARN {
+        tally.sections[SECTION_WARNINGS].push(seen.place, seen.raw, 1);
+    }
+}
+
+/// The three digits of a status.
+fn digits(status: u16) -> [u8; 3] {
+    [status / 100 % 10, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8)
+}
+
+#[cfg(test)]
+mod tests;

@@ -100,12 +100,7 @@ impl Rules for Sshd {
             "{} failed, {} accepted, {} for unknown users, {} probes",
             totals[FAILED], totals[ACCEPTED], totals[INVALID_USER], totals[PROBES]
         );
-        if let Some((source, row)) = tally.tables[BY_SOURCE].top(1).first() {
-            let source = String::from_utf8_lossy(source);
-            let n_sources = tally.tables[BY_SOURCE].len();
-            let count: u64 = row.counts.iter().sum();
-            text.push_str(&format!("; {n_sources} sources, {count} times {source}"));
-        }
+        text.push_str(&super::most_from(&tally.tables[BY_SOURCE]));
         let after = tally.sections[SECTION_AFTER_FAILURES].count;
         if after > 0 {
             text.push_str(&format!(

@@ -1,0 +1,145 @@
+//! What holds for every collector.
+
+use proptest::prelude::*;
+
+use super::collector::Collector;
+use super::collectors::NAMES;
+use super::report::ReportOptions;
+use super::testkit::collector;
+use super::testkit::report;
+use super::testkit::settings;
+use super::testkit::totals;
+
+const LOG: &str = "Feb 12 14:10:21 h sshd[1]: Failed password for root from 10.0.0.7 port 5 ssh2\n\
+    10.0.0.7 - - [12/Feb/2026:14:10:22 +0000] \"GET /a HTTP/1.1\" 500 5\r\n\
+    Feb 12 14:10:23 h systemd[1]: a.service: Failed with result 'timeout'.\n\
+    \u{1b}]0;title\u{7} \u{0}binary\n\
+    Feb 12 14:10:24 h sshd[1]: Connection closed by authenticating user root 10.0.0.7 port 5 [preauth]";
+
+#[test]
+fn the_registry_is_sorted() {
+    assert!(NAMES.is_sorted());
+}
+
+#[test]
+fn unknown_collectors_run_as_generic_and_say_so() {
+    let report = report("postfix", "status=bounced error\n");
+    assert_eq!(totals(&report), "critical 0 warning 1 info 0");
+    assert_eq!(report.coverage.notes.len(), 1);
+    assert!(report.coverage.notes[0].contains("postfix"));
+}
+
+#[test]
+fn only_the_span_asked_for_counts() {
+    let mut settings = settings();
+    // From 14:10:22 on, before 14:10:24.
+    let second_ns = 1_000_000_000;
+    settings.since_ns = Some(1_770_905_422 * second_ns);
+    settings.until_ns = Some(1_770_905_424 * second_ns);
+    let report = collector("generic", &settings, LOG).finish(&ReportOptions::default());
+    assert_eq!(
+        (
+            report.coverage.lines.outside,
+            report.coverage.lines.analysed
+        ),
+        (2, 3)
+    );
+    assert_eq!(report.lines_read, 5);
+}
+
+#[test]
+fn skipped_lines_are_counted_and_move_the_ids() {
+    let mut collector = collector("sshd", &settings(), LOG);
+    collector.end_of_file();
+    collector.skipped(100);
+    let report = collector.finish(&ReportOptions::default());
+    assert_eq!(report.lines_read, 105);
+    assert!(
+        report
+            .headline
+            .starts_with("partial: 5 of 105 lines: 1 failed"),
+        "{}",
+        report.headline
+    );
+    assert_eq!(report.sections[0].lines[0].id, "sshd/1:101");
+}
+
+#[test]
+fn without_details_there_are_no_lines() {
+    let options = ReportOptions {
+        include_details: false,
+        ..ReportOptions::default()
+    };
+    let report = collector("sshd", &settings(), LOG).finish(&options);
+    assert_eq!(
+        (report.sections[0].count, report.sections[0].lines.len()),
+        (1, 0)
+    );
+}
+
+#[test]
+fn a_collector_without_a_source_says_so() {
+    let mut collector = Collector::new("sshd", &settings());
+    collector.problem(
+        "/var/log/auth.log",
+        "permission denied",
+        "add this user to group adm",
+    );
+    let report = collector.finish(&ReportOptions::default());
+    assert_eq!(report.headline, "nothing was read");
+    assert_eq!(report.coverage.errors[0].cure, "add this user to group adm");
+}
+
+proptest! {
+    #[test]
+    fn no_bytes_make_it_panic_and_any_split_gives_the_same(
+        name in proptest::sample::select(&NAMES[..]),
+        pieces in proptest::collection::vec(
+            prop_oneof![
+                proptest::sample::select(LOG.split_inclusive('\n').collect::<Vec<_>>())
+                    .prop_map(|line| line.as_bytes().to_vec()),
+                proptest::collection::vec(any::<u8>(), 0..40),
+            ],
+            0..12,
+        ),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
+    ) {
+        let bytes = pieces.concat();
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let report_of = |cuts: &[usize]| {
+            let mut collector = Collector::new(name, &settings());
+            collector.file("f", None);
+            for ends in cuts.windows(2) {
+                collector.feed(&bytes[ends[0]..ends[1]]);
+            }
+            collector.finish(&ReportOptions::default())
+        };
+        prop_assert_eq!(report_of(&cuts), report_of(&[0, bytes.len()]));
+    }
+
+    #[test]
+    fn parts_cut_between_lines_merge_to_the_whole(
+        name in proptest::sample::select(&NAMES[..]),
+        lines in proptest::collection::vec(
+            proptest::sample::select(LOG.split('\n').collect::<Vec<_>>()), 0..30,
+        ),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let at = at.index(lines.len() + 1);
+        let report_of = |lines: &[&str]| {
+            let log = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
+            collector(name, &settings(), &log)
+        };
+        let mut merged = report_of(&lines[..at]);
+        merged.merge(report_of(&lines[at..]));
+        let (merged, whole) = (
+            merged.finish(&ReportOptions::default()),
+            report_of(&lines).finish(&ReportOptions::default()),
+        );
+        prop_assert_eq!(&merged.totals, &whole.totals);
+        prop_assert_eq!(&merged.tables, &whole.tables);
+        prop_assert_eq!(&merged.coverage, &whole.coverage);
+    }
+}
