@@ -1,19 +1,6 @@
 //! Who may call a handler.
 
-use serde::{Deserialize, Serialize};
-use skep_packet::Address;
-
-/// What an operator may do; a higher level may do all a lower one may.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Level {
-    /// Look: digests, states, searches.
-    Viewer,
-    /// Act on what runs: restart, mute, acknowledge.
-    Operator,
-    /// Change what runs and who may.
-    Admin,
-}
+use skep_packet::{Address, Level};
 
 /// Who stands behind a packet, checked before it reaches a mailbox.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,9 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
-use skep_packet::{AgentCard, AgentName, Descriptor, MemberState, NodeId};
-
-use crate::Level;
+use skep_packet::{AgentCard, AgentName, Descriptor, Level, MemberState, NodeId};
 
 /// The node's TLS certificate chain and key, for listeners to people.
 #[derive(Clone)]

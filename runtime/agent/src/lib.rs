@@ -22,7 +22,7 @@ mod status;
 pub mod testkit;
 mod tx;
 
-pub use access::{Access, Level, Principal};
+pub use access::{Access, Principal};
 pub use agent::Agent;
 pub use asking::{Answer, AskError, Asking};
 pub use ctx::Ctx;
@@ -36,6 +36,7 @@ pub use outgoing::{Choice, Outgoing, role};
 pub use port::{AskEvent, CommitTicket, Endpoint, NodePort, OpenAsk};
 pub use request::{Delivery, DurableRef, HANDLER_REPLY, HANDLER_REPLY_ERROR, Request};
 pub use runner::{AgentRuntime, Exit, HANDLER_TIME_MAX, STOP_TIME_MAX};
+pub use skep_packet::Level;
 pub use spec::{AgentSpec, BEACON_DEFAULT, RestartPolicy, RoleUse};
 pub use status::AgentStatus;
 pub use tx::{Tx, TxBuffer};

@@ -23,6 +23,8 @@ pub enum RestartPolicy {
 pub struct RoleUse {
     /// The config key that overrides it; empty where there is none.
     pub config_key: &'static str,
+    /// The config key that switches the use off when it is false; empty where there is none.
+    pub enabled_by: &'static str,
     /// The role unless the directive says otherwise.
     pub default: &'static str,
 }

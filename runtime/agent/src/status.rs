@@ -2,15 +2,16 @@
 
 use std::sync::{
     Mutex, PoisonError,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use serde_json::Value;
+use tokio::sync::watch;
 
 /// What a supervisor sees of a running agent.
 #[derive(Debug, Default)]
 pub struct AgentStatus {
-    started: AtomicBool,
+    started: watch::Sender<bool>,
     beat_ns: AtomicU64,
     handled: AtomicU64,
     failed: AtomicU64,
@@ -21,7 +22,14 @@ impl AgentStatus {
     /// Whether its start function has returned.
     #[must_use]
     pub fn started(&self) -> bool {
-        self.started.load(Ordering::Acquire)
+        *self.started.borrow()
+    }
+
+    /// Resolves when its start function has returned; never if it never does.
+    pub async fn wait_started(&self) {
+        let mut started = self.started.subscribe();
+        // The sender lives as long as `self`, so that waiting cannot fail.
+        let _ = started.wait_for(|started| *started).await;
     }
 
     /// When it last showed a sign of life, on the node's monotonic clock.
@@ -52,7 +60,7 @@ impl AgentStatus {
     }
 
     pub(crate) fn set_started(&self) {
-        self.started.store(true, Ordering::Release);
+        self.started.send_replace(true);
     }
 
     pub(crate) fn beat(&self, mono_ns: u64) {
