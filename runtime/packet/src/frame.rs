@@ -225,11 +225,13 @@ pub enum Refusal {
     MailboxFull,
     /// The agent is not running now.
     AgentDown,
+    /// The handler took it and failed; a durable packet comes again, a few times.
+    HandlerFailed,
 }
 
 impl Refusal {
     /// Every reason, for counters that start at zero.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 23] = [
         Self::Oversized,
         Self::Truncated,
         Self::Malformed,
@@ -252,6 +254,7 @@ impl Refusal {
         Self::Denied,
         Self::MailboxFull,
         Self::AgentDown,
+        Self::HandlerFailed,
     ];
 
     /// The reason as it stands in counters and messages.
@@ -280,6 +283,7 @@ impl Refusal {
             Self::Denied => "denied",
             Self::MailboxFull => "mailbox_full",
             Self::AgentDown => "agent_down",
+            Self::HandlerFailed => "handler_failed",
         }
     }
 }

@@ -1,0 +1,164 @@
+//! Ids of accepted packets that were put in a mailbox, so that none is twice.
+
+use std::{
+    collections::{BTreeMap, HashMap, VecDeque},
+    time::Duration,
+};
+
+use skep_packet::{
+    AgentName, BootId, Lane, NodeId, Now, PacketId,
+    limits::{REPLAY_WINDOW_BITS, SKEW_MAX_MS},
+};
+
+/// Most ids that are remembered, over all senders; at the bound accepted packets are refused as
+/// `mailbox_full` until old ids have expired, so their senders come again. About 100 bytes each.
+pub const IDS_MAX: usize = 1_000_000;
+
+/// Boots of one sender whose ids are kept: the current one, and the last for what is still on its
+/// way.
+const BOOTS_PER_SENDER: usize = 2;
+
+type Key = (PacketId, AgentName);
+
+/// The ids that one boot of a sender used on one lane.
+///
+/// An id may be forgotten when its packet has expired, or when the lane's newest number is a whole
+/// replay window ahead of it: a sender never lets its numbers run that far ahead of the first
+/// number of a packet that it may send again.
+#[derive(Debug, Default)]
+struct LaneIds {
+    known: HashMap<Key, u64>,
+    order: VecDeque<(u64, u64, Key)>,
+    newest: u64,
+}
+
+impl LaneIds {
+    fn prune(&mut self, now_ns: u64) -> usize {
+        let before = self.order.len();
+        let floor = self.newest.saturating_sub(REPLAY_WINDOW_BITS);
+        while let Some((seq, until_ns, key)) = self.order.front() {
+            if *seq >= floor && *until_ns >= now_ns {
+                break;
+            }
+            // A packet that was refused and came again stands behind under a later number.
+            if self.known.get(key) == Some(seq) {
+                self.known.remove(key);
+            }
+            self.order.pop_front();
+        }
+        before - self.order.len()
+    }
+}
+
+#[derive(Debug)]
+struct BootIds {
+    boot: BootId,
+    lanes: [LaneIds; 3],
+}
+
+/// What an id is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Seen {
+    /// It was not here: put it in the mailbox.
+    New,
+    /// It is in the mailbox, or was run.
+    Before,
+    /// There is no room to remember it.
+    Full,
+}
+
+/// Remembered ids, by sender.
+#[derive(Debug, Default)]
+pub(super) struct AcceptedIds {
+    senders: BTreeMap<NodeId, Vec<BootIds>>,
+    n: usize,
+}
+
+/// Where and when a packet came.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Arrival<'a> {
+    pub(super) sender: &'a NodeId,
+    pub(super) boot: BootId,
+    pub(super) lane: Lane,
+    pub(super) seq: u64,
+}
+
+impl AcceptedIds {
+    /// How many ids are remembered.
+    pub(super) const fn len(&self) -> usize {
+        self.n
+    }
+
+    fn lane(&mut self, arrival: Arrival<'_>) -> &mut LaneIds {
+        let boots = self.senders.entry(arrival.sender.clone()).or_default();
+        let idx = match boots.iter().position(|ids| ids.boot == arrival.boot) {
+            Some(idx) => idx,
+            None => {
+                if boots.len() >= BOOTS_PER_SENDER {
+                    let gone = boots.remove(0);
+                    self.n -= gone
+                        .lanes
+                        .iter()
+                        .map(|lane| lane.order.len())
+                        .sum::<usize>();
+                }
+                boots.push(BootIds {
+                    boot: arrival.boot,
+                    lanes: Default::default(),
+                });
+                boots.len() - 1
+            }
+        };
+        &mut boots[idx].lanes[arrival.lane.index()]
+    }
+
+    /// Whether a packet for `agent` was here before.
+    pub(super) fn seen(
+        &mut self,
+        arrival: Arrival<'_>,
+        id: PacketId,
+        agent: &AgentName,
+        now: Now,
+    ) -> Seen {
+        let full = self.n >= IDS_MAX;
+        let ids = self.lane(arrival);
+        ids.newest = ids.newest.max(arrival.seq);
+        let pruned = ids.prune(now.mono_ns);
+        let known = ids.known.contains_key(&(id, agent.clone()));
+        self.n -= pruned;
+        match known {
+            true => Seen::Before,
+            false if full && pruned == 0 => Seen::Full,
+            false => Seen::New,
+        }
+    }
+
+    /// Remembers a packet that was put in the mailbox and is valid for `ttl_ms` at most.
+    ///
+    /// How long is measured on the monotonic clock: a step of the wall clock forgets nothing.
+    pub(super) fn remember(
+        &mut self,
+        arrival: Arrival<'_>,
+        id: PacketId,
+        agent: &AgentName,
+        ttl_ms: u64,
+        now: Now,
+    ) {
+        let key = (id, agent.clone());
+        let ids = self.lane(arrival);
+        if ids.known.insert(key.clone(), arrival.seq).is_none() {
+            // A retry is sealed with what is left of the same deadline; on its way it may age by
+            // what the clocks differ.
+            let kept = Duration::from_millis(ttl_ms.saturating_add(2 * SKEW_MAX_MS));
+            ids.order
+                .push_back((arrival.seq, now.mono_after(kept), key));
+            self.n += 1;
+        }
+    }
+
+    /// The mailbox refused it: it may come again.
+    pub(super) fn forget(&mut self, arrival: Arrival<'_>, id: PacketId, agent: &AgentName) {
+        let ids = self.lane(arrival);
+        ids.known.remove(&(id, agent.clone()));
+    }
+}
