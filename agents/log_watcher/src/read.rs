@@ -147,6 +147,11 @@ impl Reader {
         (collector, reached)
     }
 
+    /// Whether a task's lines come from the journal.
+    pub(crate) fn is_journal(&self, task: &Task, settings: &Settings) -> bool {
+        matches!(self.choose(task, settings), Choice::Journal(_))
+    }
+
     fn choose(&self, task: &Task, settings: &Settings) -> Choice {
         match &task.paths {
             Some(paths) => Choice::Files(paths.clone()),

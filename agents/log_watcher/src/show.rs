@@ -7,6 +7,7 @@ use skep_protocol::digest::CollectorReport;
 use skep_protocol::digest::DigestReport;
 use skep_protocol::digest::Ordered;
 use skep_protocol::oracle::OracleResponse;
+use skep_protocol::oracle::Report;
 use skep_protocol::oracle::Window;
 
 use crate::digest::render;
@@ -61,28 +62,33 @@ pub(crate) fn no_analysis(reason: &str) -> String {
 
 /// A digest and what came of asking about it, as one document.
 #[derive(Serialize)]
-struct Document<'a> {
+pub(crate) struct Document<'a> {
     collectors: &'a Ordered<CollectorReport>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    analysis: Option<Analysis<'a>>,
+    analysis: Option<Analysis>,
 }
 
 /// What came of asking an oracle.
 #[derive(Serialize)]
-pub(crate) struct Analysis<'a> {
-    pub(crate) query_id: &'a str,
+pub(crate) struct Analysis {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) report: Option<&'a skep_protocol::oracle::Report>,
+    pub(crate) query_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) report: Option<Report>,
     /// Why there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<&'a str>,
+    pub(crate) reason: Option<String>,
 }
 
-/// A digest as a JSON document, with what came of asking about it.
-pub(crate) fn json(report: &DigestReport, analysis: Option<Analysis<'_>>) -> String {
-    let document = Document {
+/// A digest with what came of asking about it.
+pub(crate) fn document(report: &DigestReport, analysis: Option<Analysis>) -> Document<'_> {
+    Document {
         collectors: &report.collectors,
         analysis,
-    };
-    serde_json::to_string(&document).expect("our own types encode into memory")
+    }
+}
+
+/// The same as a JSON document.
+pub(crate) fn json(report: &DigestReport, analysis: Option<Analysis>) -> String {
+    serde_json::to_string(&document(report, analysis)).expect("our own types encode into memory")
 }

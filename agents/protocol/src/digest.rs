@@ -25,6 +25,7 @@ pub use self::report::Section;
 pub use self::table::Other;
 pub use self::table::Row;
 pub use self::table::Table;
+use crate::callback::Format;
 
 /// The role that makes digests.
 pub const ROLE: &str = "logwatch.generate.digest";
@@ -52,6 +53,12 @@ pub struct GenerateDigest {
     /// Where the person's program wants its callbacks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_handler: Option<String>,
+    /// What the digest comes as.
+    #[serde(default)]
+    pub format: Format,
+    /// The newest digest that is kept, instead of a new one.
+    #[serde(default, deserialize_with = "flag")]
+    pub last: bool,
 }
 
 impl Default for GenerateDigest {
@@ -63,6 +70,8 @@ impl Default for GenerateDigest {
             session_id: None,
             token: None,
             return_handler: None,
+            format: Format::default(),
+            last: false,
         }
     }
 }

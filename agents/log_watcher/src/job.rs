@@ -1,0 +1,320 @@
+//! A digest that somebody asked for: read, shown in parts, and asked about if that was wanted.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use skep_agent::Ctx;
+use skep_agent::HandlerError;
+use skep_agent::Request;
+use skep_agent::StoreError;
+use skep_protocol::callback::Answering;
+use skep_protocol::callback::Format;
+use skep_protocol::callback::Thread;
+use skep_protocol::callback::WORKING_INTERVAL_S;
+use skep_protocol::digest::DigestReport;
+use skep_protocol::digest::GenerateDigest;
+use skep_protocol::digest::Ordered;
+use skep_protocol::oracle;
+use skep_sources::Unfinished;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
+
+use crate::LogWatcher;
+use crate::ask;
+use crate::digest::ReportOptions;
+use crate::patrol;
+use crate::patrol::Kept;
+use crate::patrol::StopOnDrop;
+use crate::question::Question;
+use crate::question::query_id;
+use crate::read::Progress;
+use crate::read::Task;
+use crate::shared::Shared;
+use crate::show;
+
+/// The first sign of progress comes after this, the others as often as the callbacks' rule says.
+const FIRST_SIGN: Duration = Duration::from_secs(1);
+
+/// A journal goes back for years: a digest on demand covers a day for each rotated file that it
+/// would take in, and one more.
+const JOURNAL_DAY_S: i64 = 24 * 3600;
+
+/// Begins the digest that a request asks for.
+pub(crate) async fn begin(
+    ctx: &Ctx<LogWatcher>,
+    shared: &Arc<Shared>,
+    request: Request<GenerateDigest>,
+) -> Result<(), HandlerError> {
+    if request.content.last {
+        return last(ctx, shared, request).await;
+    }
+    let tasks = wanted(shared, &request.content.collectors)?;
+    if request.content.use_oracle && shared.terms.oracle.is_none() {
+        let text = "this node asks no oracle: set `enable_oracle` in its directive";
+        return Err(HandlerError::Refused(text.to_owned()));
+    }
+    let permit = shared.jobs.clone().try_acquire_owned().map_err(|_| {
+        HandlerError::Refused("too many digests are in the making: ask again later".to_owned())
+    })?;
+    let job = Job {
+        ctx: ctx.clone(),
+        shared: shared.clone(),
+        answering: Answering::new(thread(&request), ctx.address().clone()),
+        request,
+        tasks,
+        _permit: permit,
+    };
+    ctx.spawn(async move {
+        if let Err(error) = job.run().await {
+            tracing::error!(%error, "a digest could not be delivered");
+        }
+    });
+    Ok(())
+}
+
+/// The configured collectors of these names; all of them if none is named.
+fn wanted(shared: &Shared, names: &[String]) -> Result<Vec<Task>, HandlerError> {
+    let tasks = &shared.terms.tasks;
+    if names.is_empty() {
+        return Ok(tasks.clone());
+    }
+    let known: Vec<&str> = tasks.iter().map(|task| task.name.as_str()).collect();
+    let mut wanted: Vec<Task> = Vec::new();
+    for name in names {
+        let Some(task) = tasks.iter().find(|task| task.name == *name) else {
+            let known = known.join(", ");
+            let text = format!("there is no collector {name:?} here; there are: {known}");
+            return Err(HandlerError::Refused(text));
+        };
+        if !wanted.contains(task) {
+            wanted.push(task.clone());
+        }
+    }
+    Ok(wanted)
+}
+
+fn thread(request: &Request<GenerateDigest>) -> Thread {
+    let content = &request.content;
+    let written = || {
+        content
+            .token
+            .as_deref()
+            .and_then(|token| token.parse().ok())
+    };
+    Thread {
+        session_id: content.session_id.clone(),
+        token: request.token.clone().or_else(written),
+        return_handler: content.return_handler.clone(),
+        reply_to: request.reply_to.clone(),
+    }
+}
+
+/// Whether it is an agent that waits for a plain reply, rather than a person's program.
+fn wants_reply(request: &Request<GenerateDigest>) -> bool {
+    request.token.is_some() && request.reply_to.is_none() && request.content.session_id.is_none()
+}
+
+struct Job {
+    ctx: Ctx<LogWatcher>,
+    shared: Arc<Shared>,
+    request: Request<GenerateDigest>,
+    tasks: Vec<Task>,
+    answering: Answering,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Job {
+    async fn run(mut self) -> Result<(), StoreError> {
+        let report = self.read().await?;
+        if self.request.content.use_oracle {
+            return self.ask(report).await;
+        }
+        if wants_reply(&self.request) {
+            return self.reply(&report, None).await;
+        }
+        let now_ms = self.ctx.now().unix_ms;
+        let parts = match self.request.content.format {
+            Format::Text => self
+                .answering
+                .text(now_ms, &self.text(&report, now_ms), true),
+            Format::Json => self
+                .answering
+                .json(now_ms, &show::json(&report, None), true),
+        };
+        self.ctx
+            .tx(|tx| {
+                self.shared
+                    .send_callbacks(&self.ctx, tx, &self.answering.thread, &parts);
+                Ok(())
+            })
+            .await
+    }
+
+    fn text(&self, report: &DigestReport, now_ms: u64) -> String {
+        show::heading(self.ctx.node().as_str(), None, now_ms) + &show::text(report)
+    }
+
+    /// Reads on a thread of its own, and tells the person how far it came meanwhile.
+    async fn read(&mut self) -> Result<DigestReport, StoreError> {
+        let settings = self.shared.settings(self.ctx.now().unix_ms);
+        let (reader, tasks) = (self.shared.reader(Unfinished::Take), self.tasks.clone());
+        let options = ReportOptions {
+            include_details: self.request.content.include_details,
+            ..ReportOptions::default()
+        };
+        let progress = Arc::new(Progress::default());
+        let _ends_with_us = StopOnDrop(progress.clone());
+        let watched = progress.clone();
+        let ctx = self.ctx.clone();
+        let work = ctx.blocking(move || {
+            let report = |task: &Task| {
+                let mut settings = settings.clone();
+                let days = i64::from(task.rotate_depth) + 1;
+                let back_s = settings.now_unix_s.saturating_sub(days * JOURNAL_DAY_S);
+                if reader.is_journal(task, &settings) {
+                    settings.since_ns = Some(back_s.saturating_mul(1_000_000_000));
+                }
+                let mut collector = reader.all(task, &settings, &watched);
+                if settings.since_ns.is_some() {
+                    collector.note(&format!("the journal was read {days} days back"));
+                }
+                (task.name.clone(), collector.finish(&options))
+            };
+            DigestReport {
+                collectors: Ordered(tasks.iter().map(report).collect()),
+            }
+        });
+        tokio::pin!(work);
+        let mut wait = FIRST_SIGN;
+        loop {
+            tokio::select! {
+                report = &mut work => return Ok(report),
+                () = sleep(wait) => self.tell_progress(&progress).await?,
+            }
+            wait = Duration::from_secs(WORKING_INTERVAL_S);
+        }
+    }
+
+    async fn tell_progress(&mut self, progress: &Progress<'_>) -> Result<(), StoreError> {
+        if wants_reply(&self.request) {
+            return Ok(());
+        }
+        let note = format!("reading: {} MB so far", progress.bytes() / 1_000_000);
+        let working = self.answering.working(self.ctx.now().unix_ms, note);
+        self.ctx
+            .tx(|tx| {
+                self.shared
+                    .send_callbacks(&self.ctx, tx, &self.answering.thread, &[working]);
+                Ok(())
+            })
+            .await
+    }
+
+    /// Shows the digest, opens the question in the same transaction, and pursues it.
+    async fn ask(mut self, digest: DigestReport) -> Result<(), StoreError> {
+        let Some(terms) = &self.shared.terms.oracle else {
+            return Ok(());
+        };
+        let now = self.ctx.now();
+        let question = Question {
+            query_id: query_id(&self.request.id.to_string(), self.ctx.address()),
+            deadline_ms: now.plus(terms.timeout).unix_ms,
+            format: self.request.content.format,
+            patrol: None,
+            window: None,
+            digest,
+        };
+        let parts = match question.format {
+            Format::Text => {
+                let text = self.text(&question.digest, now.unix_ms);
+                self.answering.text(now.unix_ms, &text, false)
+            }
+            // One document, which is whole only with what comes of asking.
+            Format::Json => vec![self.answering.working(now.unix_ms, "asking the oracle")],
+        };
+        let known = self.ctx.get::<Question>(&question.key())?;
+        if known.is_some() {
+            // The same command came twice: the first one is at it.
+            return Ok(());
+        }
+        let opened = self.ctx.tx(|tx| {
+            question.open(tx, &self.answering);
+            if !wants_reply(&self.request) {
+                self.shared
+                    .send_callbacks(&self.ctx, tx, &self.answering.thread, &parts);
+            }
+            Ok(())
+        });
+        opened.await?;
+        let outcome = ask::pursue(&self.ctx, &self.shared, question.clone()).await;
+        match outcome {
+            Some(outcome) if wants_reply(&self.request) => {
+                self.reply(&question.digest, question.analysis(&outcome))
+                    .await
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Answers an agent in one packet, with as much of the digest as fits.
+    async fn reply(
+        &self,
+        report: &DigestReport,
+        analysis: Option<show::Analysis>,
+    ) -> Result<(), StoreError> {
+        let fitted = oracle::fitted(report, oracle::DIGEST_BYTES_MAX);
+        Ok(self
+            .ctx
+            .reply(&self.request, &show::document(&fitted, analysis))
+            .await?)
+    }
+}
+
+/// Shows the newest kept digest.
+async fn last(
+    ctx: &Ctx<LogWatcher>,
+    shared: &Shared,
+    request: Request<GenerateDigest>,
+) -> Result<(), HandlerError> {
+    let Some(kept) = patrol::newest(ctx)? else {
+        let text = "there is no digest yet: the first patrol is still reading";
+        return Err(HandlerError::Refused(text.to_owned()));
+    };
+    let now_ms = ctx.now().unix_ms;
+    let mut answering = Answering::new(thread(&request), ctx.address().clone());
+    let parts = match request.content.format {
+        Format::Text => answering.text(now_ms, &kept_text(ctx, &kept, now_ms), true),
+        Format::Json => answering.json(now_ms, &kept_json(&kept), true),
+    };
+    let sent = ctx.tx(|tx| {
+        shared.send_callbacks(ctx, tx, &answering.thread, &parts);
+        Ok(())
+    });
+    Ok(sent.await?)
+}
+
+fn kept_text(ctx: &Ctx<LogWatcher>, kept: &Kept, now_ms: u64) -> String {
+    let heading = show::heading(ctx.node().as_str(), Some(kept.window), now_ms);
+    let end = match (&kept.analysis, &kept.reason) {
+        (Some(response), _) => show::analysis(response),
+        (None, Some(reason)) => show::no_analysis(reason),
+        (None, None) => String::new(),
+    };
+    heading + &show::text(&kept.report) + &end
+}
+
+fn kept_json(kept: &Kept) -> String {
+    let analysis = show::Analysis {
+        query_id: kept
+            .analysis
+            .as_ref()
+            .map(|response| response.query_id.clone()),
+        report: kept
+            .analysis
+            .as_ref()
+            .map(|response| response.report.clone()),
+        reason: kept.reason.clone(),
+    };
+    let asked = kept.analysis.is_some() || kept.reason.is_some();
+    show::json(&kept.report, asked.then_some(analysis))
+}

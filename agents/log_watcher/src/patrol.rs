@@ -1,0 +1,238 @@
+//! The patrol: covers exactly what came since the last one, whether anyone asks or not.
+//!
+//! Its checkpoint, its digest and, where an oracle is asked, its open question commit together:
+//! after any crash the next patrol goes on where the last committed one ended.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::Serialize;
+use skep_agent::Ctx;
+use skep_agent::StoreError;
+use skep_agent::Tx;
+use skep_protocol::callback::Answering;
+use skep_protocol::callback::Format;
+use skep_protocol::callback::Thread;
+use skep_protocol::digest::DigestReport;
+use skep_protocol::digest::Ordered;
+use skep_protocol::oracle::OracleResponse;
+use skep_protocol::oracle::Window;
+use skep_sources::Unfinished;
+use tokio::time::sleep;
+
+use crate::LogWatcher;
+use crate::ask;
+use crate::digest::ReportOptions;
+use crate::question::Outcome;
+use crate::question::Question;
+use crate::question::query_id;
+use crate::read::Position;
+use crate::read::Progress;
+use crate::shared::Shared;
+use crate::show;
+
+/// The checkpoint's key.
+const CHECKPOINT: &str = "patrol/checkpoint";
+
+/// Kept digests stand under this prefix, by their patrol's number.
+const KEPT: &str = "digest/";
+
+/// Digests that are kept; the oldest go.
+pub(crate) const KEPT_MAX: u64 = 100;
+
+/// Where the last patrol ended.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Checkpoint {
+    /// Patrols committed so far.
+    patrols: u64,
+    /// The end of the last one's window, in milliseconds since the Unix epoch.
+    until_ms: Option<u64>,
+    /// How far each collector has come.
+    positions: BTreeMap<String, Position>,
+}
+
+/// A patrol's digest as it is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Kept {
+    pub(crate) window: Window,
+    pub(crate) report: DigestReport,
+    pub(crate) analysis: Option<OracleResponse>,
+    /// Why there is no analysis.
+    pub(crate) reason: Option<String>,
+}
+
+/// Patrols until the agent stops; the first time at once.
+pub(crate) async fn walk(ctx: Ctx<LogWatcher>, shared: Arc<Shared>) {
+    loop {
+        if let Err(error) = patrol(&ctx, &shared).await {
+            tracing::error!(%error, "a patrol failed, the next one covers its lines");
+            shared.shown().last_error = Some(error.to_string());
+        }
+        sleep(shared.terms.patrol_interval).await;
+    }
+}
+
+async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), StoreError> {
+    let before: Checkpoint = ctx.get(CHECKPOINT)?.unwrap_or_default();
+    let until_ms = ctx.now().unix_ms;
+    let interval_ms = u64::try_from(shared.terms.patrol_interval.as_millis()).unwrap_or(u64::MAX);
+    let from_ms = before
+        .until_ms
+        .unwrap_or(until_ms.saturating_sub(interval_ms));
+    let window = Window { from_ms, until_ms };
+    let (report, positions) = read(ctx, shared, &before, window).await;
+    let after = Checkpoint {
+        patrols: before.patrols + 1,
+        until_ms: Some(until_ms),
+        positions,
+    };
+    let seq = after.patrols;
+    let answering = Answering::new(nobody(), ctx.address().clone());
+    let question = shared.terms.oracle.as_ref().map(|terms| Question {
+        query_id: query_id(&format!("patrol {seq} {from_ms} {until_ms}"), ctx.address()),
+        deadline_ms: ctx.now().plus(terms.timeout).unix_ms,
+        format: Format::Text,
+        patrol: Some(seq),
+        window: Some(window),
+        digest: report.clone(),
+    });
+    let kept = Kept {
+        window,
+        report,
+        analysis: None,
+        reason: None,
+    };
+    ctx.tx(|tx| {
+        tx.put(CHECKPOINT, &after);
+        tx.put(&key(seq), &kept);
+        if let Some(oldest) = seq.checked_sub(KEPT_MAX) {
+            tx.delete(&key(oldest));
+        }
+        if let Some(question) = &question {
+            question.open(tx, &answering);
+        }
+        Ok(())
+    })
+    .await?;
+    show(shared, &kept, seq);
+    hand_on(ctx.clone(), shared.clone(), kept, question);
+    Ok(())
+}
+
+/// Reads what came since the checkpoint, on a thread of its own.
+async fn read(
+    ctx: &Ctx<LogWatcher>,
+    shared: &Arc<Shared>,
+    before: &Checkpoint,
+    window: Window,
+) -> (DigestReport, BTreeMap<String, Position>) {
+    let mut settings = shared.settings(window.until_ms);
+    let from_ns = i64::try_from(window.from_ms)
+        .unwrap_or(i64::MAX)
+        .saturating_mul(1_000_000);
+    settings.since_ns = Some(from_ns);
+    let (reader, tasks) = (shared.reader(Unfinished::Leave), shared.terms.tasks.clone());
+    let known = before.positions.clone();
+    let progress = Arc::new(Progress::default());
+    let _ends_with_us = StopOnDrop(progress.clone());
+    ctx.blocking(move || {
+        let mut positions = known.clone();
+        let mut collectors = Vec::new();
+        for task in &tasks {
+            let position = known.get(&task.name).cloned().unwrap_or_default();
+            let (collector, reached) = reader.on(task, &settings, &position, &progress);
+            let (report, open) = collector.finish_part(&ReportOptions::default());
+            positions.insert(task.name.clone(), reached.with_open(open));
+            collectors.push((task.name.clone(), report));
+        }
+        (
+            DigestReport {
+                collectors: Ordered(collectors),
+            },
+            positions,
+        )
+    })
+    .await
+}
+
+/// Ends a read whose result nobody waits for any more.
+pub(crate) struct StopOnDrop(pub(crate) Arc<Progress<'static>>);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
+fn show(shared: &Shared, kept: &Kept, seq: u64) {
+    let mut shown = shared.shown();
+    shown.patrols += 1;
+    shown.last_patrol_ms = Some(kept.window.until_ms);
+    let collectors = kept.report.collectors.0.iter();
+    shown.last_headlines = collectors
+        .map(|(name, collector)| format!("{name}: {}", collector.headline))
+        .collect();
+    let lines: u64 = kept
+        .report
+        .collectors
+        .0
+        .iter()
+        .map(|(_, found)| found.lines_read)
+        .sum();
+    tracing::info!(seq, lines, "patrol done");
+}
+
+/// Offers the digest to the doors and asks about it, beside the patrols to come.
+fn hand_on(ctx: Ctx<LogWatcher>, shared: Arc<Shared>, kept: Kept, question: Option<Question>) {
+    ctx.clone().spawn(async move {
+        let mut answering = Answering::new(nobody(), ctx.address().clone());
+        let now_ms = ctx.now().unix_ms;
+        let heading = show::heading(ctx.node().as_str(), Some(kept.window), now_ms);
+        let text = heading + &show::text(&kept.report);
+        let parts = answering.text(now_ms, &text, question.is_none());
+        shared.offer(&ctx, &parts).await;
+        let Some(question) = question else { return };
+        let Some(outcome) = ask::pursue(&ctx, &shared, question.clone()).await else {
+            return;
+        };
+        let words = question.last_words(&mut answering, &outcome, ctx.now().unix_ms);
+        shared.offer(&ctx, &words).await;
+    });
+}
+
+/// Writes what came of the question to the digest it is about, if that is still kept.
+pub(crate) fn note_outcome(tx: &mut Tx, seq: u64, outcome: &Outcome) -> Result<(), StoreError> {
+    let Some(mut kept) = tx.get::<Kept>(&key(seq))? else {
+        return Ok(());
+    };
+    match outcome {
+        Outcome::Report(response) => {
+            kept.analysis = Some((**response).clone());
+            kept.reason = None;
+        }
+        Outcome::Failed(failure) => kept.reason = Some(failure.to_string()),
+    }
+    tx.put(&key(seq), &kept);
+    Ok(())
+}
+
+/// The newest kept digest.
+pub(crate) fn newest(ctx: &Ctx<LogWatcher>) -> Result<Option<Kept>, StoreError> {
+    let checkpoint: Checkpoint = ctx.get(CHECKPOINT)?.unwrap_or_default();
+    ctx.get(&key(checkpoint.patrols))
+}
+
+fn key(seq: u64) -> String {
+    format!("{KEPT}{seq:012}")
+}
+
+/// What nobody asked for belongs to no session.
+fn nobody() -> Thread {
+    Thread {
+        session_id: None,
+        token: None,
+        return_handler: None,
+        reply_to: None,
+    }
+}
