@@ -1,0 +1,173 @@
+//! Plain answers: what a handler replies becomes the one callback of its origin.
+
+use serde_json::Value;
+use skep_agent::{Answer, AskError, Ctx, HandlerError, Request as Packet, StoreError};
+use skep_packet::{Address, Token};
+use skep_protocol::callback::{Answering, Callback, Status, Thread};
+
+use crate::{RpcRouter, ask::own, request::OriginState, session::Session};
+
+impl RpcRouter {
+    /// An ask of ours yields something.
+    pub(crate) async fn answered(
+        &mut self,
+        ctx: &Ctx<Self>,
+        id: &str,
+        token: &Token,
+        answer: Result<Answer, AskError>,
+    ) -> Result<(), StoreError> {
+        let Some(session) = self.sessions.get(id) else {
+            return Ok(());
+        };
+        let Some(request) = session.requests.get_mut(token) else {
+            return Ok(());
+        };
+        let ends = match answer {
+            Ok(answer) => {
+                let text = String::from_utf8_lossy(&answer.content);
+                let parts = answering(id, token, &answer.from).json(now_ms(ctx), &text, true);
+                vec![(answer.from, OriginState::Done, parts)]
+            }
+            Err(AskError::Handler { endpoint, message }) => {
+                let parts = vec![answering(id, token, &endpoint).error(now_ms(ctx), message)];
+                vec![(endpoint, OriginState::Done, parts)]
+            }
+            Err(AskError::Refused { reason }) => {
+                let message = format!("refused: {}", reason.name());
+                let end = |address: Address| {
+                    let error = answering(id, token, &address).error(now_ms(ctx), message.clone());
+                    (address, OriginState::Done, vec![error])
+                };
+                request.refused().into_iter().map(end).collect()
+            }
+            Err(AskError::EndpointLost { endpoint }) => {
+                let parts = vec![lost(ctx, id, token, &endpoint, "its node or agent is gone")];
+                vec![(endpoint, OriginState::Lost, parts)]
+            }
+            // Upkeep names whoever is silent; the rest goes on without the ask.
+            Err(AskError::TimedOut | AskError::Stopping) => Vec::new(),
+            Err(error) => {
+                tracing::warn!(error = %error, "an ask ended for a reason unknown here");
+                Vec::new()
+            }
+        };
+        end(ctx, session, id, token, ends).await
+    }
+
+    /// An answer that comes after its ask: still shown, marked late.
+    pub(crate) async fn late_reply(
+        &mut self,
+        ctx: &Ctx<Self>,
+        packet: Packet<Value>,
+    ) -> Result<(), HandlerError> {
+        let text = packet.content.to_string();
+        let part = |answering: &mut Answering, now_ms| answering.json(now_ms, &text, true);
+        self.late(ctx, packet.token.as_ref(), &packet.from, part)
+            .await
+    }
+
+    /// An error that comes after its ask.
+    pub(crate) async fn late_error(
+        &mut self,
+        ctx: &Ctx<Self>,
+        packet: Packet<String>,
+    ) -> Result<(), HandlerError> {
+        let error = packet.content;
+        let part = |answering: &mut Answering, now_ms| vec![answering.error(now_ms, error)];
+        self.late(ctx, packet.token.as_ref(), &packet.from, part)
+            .await
+    }
+
+    async fn late(
+        &mut self,
+        ctx: &Ctx<Self>,
+        token: Option<&Token>,
+        from: &Address,
+        parts: impl FnOnce(&mut Answering, u64) -> Vec<Callback>,
+    ) -> Result<(), HandlerError> {
+        let Some(token) = token else { return Ok(()) };
+        let Some(id) = self.sessions.of_token(token).cloned() else {
+            return Ok(());
+        };
+        let Some(session) = self.sessions.get(&id) else {
+            return Ok(());
+        };
+        let Some(request) = session.requests.get(token) else {
+            return Ok(());
+        };
+        if !request.origins.iter().any(|origin| origin.address == *from) {
+            return Ok(());
+        }
+        let parts = parts(&mut answering(&id, token, from), now_ms(ctx));
+        let kept = ctx.tx(|tx| {
+            for mut part in parts {
+                part.late = true;
+                session.append(tx, &id, part);
+            }
+            Ok(())
+        });
+        kept.await?;
+        session.is_committed(session.journal.newest());
+        Ok(())
+    }
+}
+
+/// Ends origins of a request with the callbacks that say so; those that ended before stay as is.
+pub(crate) async fn end(
+    ctx: &Ctx<RpcRouter>,
+    session: &mut Session,
+    id: &str,
+    token: &Token,
+    ends: Vec<(Address, OriginState, Vec<Callback>)>,
+) -> Result<(), StoreError> {
+    let Some(request) = session.requests.get_mut(token) else {
+        return Ok(());
+    };
+    let ends: Vec<_> = ends
+        .into_iter()
+        .filter(|(address, state, _)| request.end(address, *state))
+        .flat_map(|(_, _, callbacks)| callbacks)
+        .collect();
+    if ends.is_empty() {
+        return Ok(());
+    }
+    let kept = ctx.tx(|tx| {
+        if let Some(request) = session.requests.get(token) {
+            request.write(tx, id, token);
+        }
+        for callback in ends {
+            session.append(tx, id, callback);
+        }
+        Ok(())
+    });
+    kept.await?;
+    session.is_committed(session.journal.newest());
+    Ok(())
+}
+
+/// The door's own word on an origin that will not answer.
+pub(crate) fn lost(
+    ctx: &Ctx<RpcRouter>,
+    id: &str,
+    token: &Token,
+    origin: &Address,
+    why: &str,
+) -> Callback {
+    let mut callback = own(ctx, id, token, origin, Status::OriginLost);
+    callback.note = Some(why.to_owned());
+    callback
+}
+
+fn answering(id: &str, token: &Token, origin: &Address) -> Answering {
+    let thread = Thread {
+        session_id: Some(id.to_owned()),
+        token: Some(token.clone()),
+        return_handler: None,
+        reply_to: None,
+    };
+    Answering::new(thread, origin.clone())
+}
+
+fn now_ms(ctx: &Ctx<RpcRouter>) -> u64 {
+    ctx.now().unix_ms
+}

@@ -1,0 +1,128 @@
+//! HTTP: one application on two listeners, the control socket and people's port.
+
+mod bearers;
+mod control;
+mod guard;
+mod people;
+mod serve;
+mod socket;
+mod tls;
+
+use std::{net::SocketAddr, sync::Arc};
+
+use axum::{
+    Extension, Json, Router,
+    extract::{State, WebSocketUpgrade},
+    http::{StatusCode, header},
+    middleware::from_fn_with_state,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use serde_json::json;
+use skep_agent::{AgentError, Ctx, Door};
+use skep_protocol::rpc::CLIENT_BYTES_MAX;
+use tokio::sync::OwnedSemaphorePermit;
+
+use self::bearers::Bearers;
+use crate::RpcRouter;
+
+/// What every request sees.
+#[derive(Clone)]
+pub(crate) struct App {
+    pub(crate) ctx: Ctx<RpcRouter>,
+    pub(crate) door: Arc<dyn Door>,
+    bearers: Arc<Bearers>,
+}
+
+/// How a client is connected; stands in each of its requests.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    way: Way,
+    /// Held as long as the connection is open, also as a WebSocket.
+    _permit: Arc<OwnedSemaphorePermit>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// The control socket: whoever may open the file.
+    Control,
+    /// TCP with TLS; the exporter's value, in hex.
+    People { binding: String },
+}
+
+/// Opens the listeners. The control socket is open when this returns; people's port opens when the
+/// node's keys are made.
+pub(crate) fn open(
+    ctx: &Ctx<RpcRouter>,
+    door: Arc<dyn Door>,
+    listen: Option<SocketAddr>,
+    tcp: bool,
+) -> Result<(), AgentError> {
+    let app = App {
+        ctx: ctx.clone(),
+        door,
+        bearers: Arc::default(),
+    };
+    control::open(&app)?;
+    if tcp {
+        ctx.spawn(people::run(app, listen));
+    }
+    Ok(())
+}
+
+fn router(app: App) -> Router {
+    Router::new()
+        .route("/livez", get(async || "ok\n"))
+        .route("/readyz", get(ready))
+        .route("/metrics", get(metrics))
+        .route("/tree", get(tree))
+        .route("/rpc", get(rpc))
+        .fallback(async || problem(StatusCode::NOT_FOUND, "there is nothing here"))
+        .layer(from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}
+
+async fn ready(State(app): State<App>, Extension(connection): Extension<Connection>) -> Response {
+    let mut readiness = app.door.readiness();
+    let status = match readiness.ready {
+        true => StatusCode::OK,
+        false => StatusCode::SERVICE_UNAVAILABLE,
+    };
+    // Names of agents are nothing for strangers.
+    if connection.way != Way::Control {
+        readiness.reasons.clear();
+    }
+    (status, Json(readiness)).into_response()
+}
+
+async fn metrics(State(app): State<App>) -> Response {
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], app.door.metrics()).into_response()
+}
+
+async fn tree(State(app): State<App>) -> Response {
+    Json(app.door.tree()).into_response()
+}
+
+async fn rpc(
+    State(app): State<App>,
+    Extension(connection): Extension<Connection>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
+    upgrade
+        .max_message_size(CLIENT_BYTES_MAX)
+        .max_frame_size(CLIENT_BYTES_MAX)
+        .on_upgrade(async move |socket| {
+            let stopping = app.ctx.clone();
+            tokio::select! {
+                biased;
+                () = socket::converse(app, connection, socket) => {}
+                () = stopping.stopping() => {}
+            }
+        })
+}
+
+/// An error as JSON.
+fn problem(status: StatusCode, message: &str) -> Response {
+    (status, Json(json!({ "error": message }))).into_response()
+}
