@@ -59,6 +59,11 @@ pub const GROUPS: &[Group] = &[
         shows: "real sshd, Apache and rsyslog: every count is what the clients did",
         needs: &[Need::Namespaces, Need::Root, Need::Binary],
     },
+    Group {
+        name: "model",
+        shows: "a real small language model as the oracle's backend",
+        needs: &[Need::Namespaces, Need::Model, Need::Binary],
+    },
 ];
 
 impl Need {
