@@ -5,7 +5,7 @@ use skep_tests_e2e::{Group, Image, Need, Skip, Snapshot};
 
 use crate::{
     report::Report,
-    run::{cargo, command, succeed, target_folder},
+    run::{Tests, cargo, command, target_folder},
     tools,
 };
 
@@ -20,7 +20,7 @@ pub(crate) fn prepare() -> Result<()> {
 }
 
 /// Runs `groups`, each as a step of its own.
-pub(crate) fn run(groups: &[&Group], install: bool, report: &mut Report) {
+pub(crate) fn run(groups: &[&Group], install: bool, tests: &Tests, report: &mut Report) {
     if groups.is_empty() {
         return;
     }
@@ -43,7 +43,7 @@ pub(crate) fn run(groups: &[&Group], install: bool, report: &mut Report) {
         let name = format!("e2e: {} ({})", group.name, group.shows);
         match missing(group) {
             Some(reason) => report.skip(&name, &reason),
-            None => report.step(&name, || run_group(group)),
+            None => report.step(&name, || run_group(group, tests)),
         }
     }
     report.step("e2e: the machine is untouched", || untouched(&before?));
@@ -54,7 +54,7 @@ fn missing(group: &Group) -> Option<Skip> {
     of_machine.filter_map(|need| need.check().err()).next()
 }
 
-fn run_group(group: &Group) -> Result<()> {
+fn run_group(group: &Group, tests: &Tests) -> Result<()> {
     let mut command = command("cargo");
     command
         .args(["nextest", "run", "--profile", "e2e", "--package", PACKAGE])
@@ -62,7 +62,7 @@ fn run_group(group: &Group) -> Result<()> {
         // anyhow's own traces would bury what the daemons said.
         .env("RUST_BACKTRACE", "0")
         .env("SKEP_BIN", target_folder().join("debug/skep"));
-    succeed(&mut command)
+    tests.run(&mut command)
 }
 
 fn untouched(before: &Snapshot) -> Result<()> {

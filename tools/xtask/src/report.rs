@@ -5,6 +5,8 @@ use std::time::Duration;
 use anyhow::Result;
 use skep_tests_e2e::{Skip, Stopwatch};
 
+use crate::run::Tests;
+
 /// What became of a step.
 #[derive(Debug)]
 enum Outcome {
@@ -53,7 +55,7 @@ impl Report {
     }
 
     /// Prints every step again and the closing line; whether none failed.
-    pub(crate) fn close(self) -> bool {
+    pub(crate) fn close(self, tests: &Tests) -> bool {
         println!("\n== all steps");
         for (name, outcome, took) in &self.steps {
             println!("{}", line(name, outcome, *took));
@@ -66,11 +68,13 @@ impl Report {
         };
         let failed = count(|outcome| matches!(outcome, Outcome::Failed(_)));
         println!(
-            "steps: {} passed, {failed} failed, {} skipped in {:.0} s",
+            "steps: {} passed, {failed} failed, {} skipped, in {:.0} s",
             count(|outcome| matches!(outcome, Outcome::Passed)),
             count(|outcome| matches!(outcome, Outcome::Skipped(_))),
             self.watch.elapsed().as_secs_f32(),
         );
+        let (passed, broken) = (tests.passed.get(), tests.failed.get());
+        println!("tests: {passed} passed, {broken} failed");
         failed == 0
     }
 }
@@ -96,12 +100,12 @@ mod tests {
         report.step("good", || Ok(()));
         report.step("missing", || Err(Skip::new("no root").into()));
         assert!(matches!(&report.steps[1].1, Outcome::Skipped(why) if why == "no root"));
-        assert!(report.close());
+        assert!(report.close(&Tests::default()));
 
         let mut report = Report::new();
         report.step("bad", || bail!("broken"));
         report.step("good", || Ok(()));
         assert_eq!(report.steps.len(), 2, "the run goes on after a failure");
-        assert!(!report.close());
+        assert!(!report.close(&Tests::default()));
     }
 }

