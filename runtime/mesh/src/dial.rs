@@ -7,7 +7,7 @@ use skep_identity::server_name;
 use skep_packet::NodeId;
 use tokio::{
     sync::Notify,
-    time::{Instant, sleep, timeout},
+    time::{Instant, sleep_until, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -61,32 +61,34 @@ pub(crate) async fn keep(
     let work = async {
         let mut attempts = 0;
         loop {
-            if shared.is_connected(&peer) {
-                let since = Instant::now();
-                while shared.is_connected(&peer) {
-                    changed.notified().await;
-                }
-                attempts = if since.elapsed() >= STABLE_MIN {
-                    0
-                } else {
-                    attempts + 1
-                };
-            } else {
-                match reach(&shared, &peer).await {
-                    Ok(()) => continue,
-                    Err(error) => {
-                        attempts += 1;
-                        tell(&shared, &peer, attempts, &error).await;
-                    }
-                }
+            let since = Instant::now();
+            attempts += 1;
+            if !shared.is_connected(&peer)
+                && let Err(error) = reach(&shared, &peer).await
+            {
+                tell(&shared, &peer, attempts, &error).await;
             }
-            tokio::select! {
-                () = sleep(pause(attempts)) => {}
-                () = changed.notified() => {}
+            while shared.is_connected(&peer) {
+                changed.notified().await;
             }
+            if since.elapsed() >= DIAL_DEADLINE + STABLE_MIN {
+                attempts = 0;
+            }
+            wait(&shared, &peer, pause(attempts), &changed).await;
         }
     };
     cancel.run_until_cancelled(work).await;
+}
+
+/// Waits out a pause, unless the peer dials us meanwhile.
+async fn wait(shared: &Shared, peer: &NodeId, pause: Duration, changed: &Notify) {
+    let end = Instant::now() + pause;
+    while !shared.is_connected(peer) {
+        tokio::select! {
+            () = sleep_until(end) => return,
+            () = changed.notified() => {}
+        }
+    }
 }
 
 async fn tell(shared: &Shared, peer: &NodeId, attempts: u32, error: &DialError) {

@@ -7,6 +7,7 @@ use quinn::{ConnectionError, VarInt};
 use skep_identity::Passport;
 use skep_packet::{BootId, Frame, Hello, Lane, NodeId, Refusal};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// Most events that wait for the node, for each lane; at the bound the readers of that lane wait,
 /// each in its turn, and with them their senders. The control lane carries everything that is not
@@ -171,6 +172,7 @@ impl DownReason {
 #[derive(Debug)]
 pub struct MeshEvents {
     lanes: [mpsc::Receiver<MeshEvent>; 3],
+    cancel: CancellationToken,
 }
 
 impl MeshEvents {
@@ -181,17 +183,19 @@ impl MeshEvents {
     /// Cancel: nothing is lost when the future is dropped.
     pub async fn recv(&mut self) -> Option<MeshEvent> {
         let [control, command, bulk] = &mut self.lanes;
-        tokio::select! {
+        let others = async {
+            tokio::select! {
+                event = command.recv() => event,
+                event = bulk.recv() => event,
+            }
+        };
+        let event = tokio::select! {
             biased;
-            Some(event) = control.recv() => Some(event),
-            event = async {
-                tokio::select! {
-                    Some(event) = command.recv() => Some(event),
-                    Some(event) = bulk.recv() => Some(event),
-                    else => None,
-                }
-            } => event,
-        }
+            event = control.recv() => event,
+            event = others => event,
+            () = self.cancel.cancelled() => None,
+        };
+        event.or_else(|| self.try_recv())
     }
 
     /// The next event if one waits already.
@@ -204,28 +208,33 @@ impl MeshEvents {
 #[derive(Debug, Clone)]
 pub(crate) struct EventSender {
     lanes: [mpsc::Sender<MeshEvent>; 3],
+    cancel: CancellationToken,
 }
 
 impl EventSender {
-    /// Waits for room; a node that no longer listens gets nothing.
+    /// Waits for room; a node that stops or no longer listens gets nothing.
     pub(crate) async fn tell(&self, event: MeshEvent) {
         self.put(Lane::Control, event).await;
     }
 
-    /// As [`EventSender::tell`], in the queue of `lane`. False when nobody listens.
+    /// As [`EventSender::tell`], in the queue of `lane`. False when nobody listens any more.
     pub(crate) async fn put(&self, lane: Lane, event: MeshEvent) -> bool {
-        self.lanes[lane.index()].send(event).await.is_ok()
+        let send = self.lanes[lane.index()].send(event);
+        let sent = self.cancel.run_until_cancelled(send).await;
+        sent.is_some_and(|sent| sent.is_ok())
     }
 }
 
-pub(crate) fn channel() -> (EventSender, MeshEvents) {
+pub(crate) fn channel(cancel: CancellationToken) -> (EventSender, MeshEvents) {
     let [control, command, bulk] = EVENTS_MAX.map(mpsc::channel);
     (
         EventSender {
             lanes: [control.0, command.0, bulk.0],
+            cancel: cancel.clone(),
         },
         MeshEvents {
             lanes: [control.1, command.1, bulk.1],
+            cancel,
         },
     )
 }

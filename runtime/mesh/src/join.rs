@@ -19,6 +19,9 @@ use crate::{CloseReason, MeshError, MeshEvent, link, mesh::Shared, tls, transpor
 /// A request and its answer have so long, on both sides.
 const JOIN_DEADLINE: Duration = Duration::from_secs(15);
 
+/// A connected host has so long to send its request.
+const REQUEST_DEADLINE: Duration = Duration::from_secs(3);
+
 /// Most requests at a time; one more is told `busy`.
 const JOINS_MAX: usize = 4;
 
@@ -94,7 +97,7 @@ async fn ask(address: SocketAddr, request: Bytes) -> Result<Bytes, JoinFailure> 
         SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
     };
     let endpoint = transport::endpoint(local, None).map_err(JoinFailure::Socket)?;
-    let config = transport::client(tls::joiner().map_err(JoinFailure::Socket)?);
+    let config = transport::client(tls::anonymous(tls::ALPN_JOIN).map_err(JoinFailure::Socket)?);
     let connecting = endpoint
         .connect_with(config, address, "join.skep")
         .map_err(|source| JoinFailure::Address { address, source })?;
@@ -167,8 +170,11 @@ pub(crate) async fn serve(shared: &Arc<Shared>, connection: Connection) {
 }
 
 async fn answer(shared: &Shared, connection: &Connection) -> Option<()> {
-    let (mut tx, mut rx) = connection.accept_bi().await.ok()?;
-    let request = rx.read_to_end(JOIN_REQUEST_BYTES_MAX).await.ok()?;
+    let request = async {
+        let (tx, mut rx) = connection.accept_bi().await.ok()?;
+        Some((tx, rx.read_to_end(JOIN_REQUEST_BYTES_MAX).await.ok()?))
+    };
+    let (mut tx, request) = timeout(REQUEST_DEADLINE, request).await.ok()??;
     let (reply, answer) = oneshot::channel();
     let asked = MeshEvent::Join {
         remote: connection.remote_address(),

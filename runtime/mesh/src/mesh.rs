@@ -110,7 +110,8 @@ impl Mesh {
         let server = tls::server(Arc::clone(&own), Arc::clone(&roots))?;
         let client = tls::client(Arc::clone(&own), roots)?;
         let endpoint = transport::endpoint(config.listen, Some(transport::server(server)))?;
-        let (events, receiver) = event::channel();
+        let cancel = CancellationToken::new();
+        let (events, receiver) = event::channel(cancel.clone());
         let hello = Hello {
             version: VERSION,
             swarm: config.swarm,
@@ -126,7 +127,7 @@ impl Mesh {
             events,
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
             joins: JoinGate::new(),
-            cancel: CancellationToken::new(),
+            cancel,
             tasks: TaskTracker::new(),
             writers: TaskTracker::new(),
             order: tokio::sync::Mutex::new(()),

@@ -80,7 +80,7 @@ pub(crate) async fn read(
                     let peer = peer.clone();
                     let event = MeshEvent::Frame { peer, lane, frame };
                     if !events.put(lane, event).await {
-                        return Some(CloseReason::Shutdown);
+                        return None;
                     }
                     continue;
                 }
@@ -98,7 +98,7 @@ pub(crate) async fn read(
             refusal,
         };
         if !events.put(lane, bad).await {
-            return Some(CloseReason::Shutdown);
+            return None;
         }
         if close.is_some() {
             return close;

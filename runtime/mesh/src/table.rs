@@ -47,8 +47,8 @@ pub(crate) struct Table {
 pub(crate) enum Verdict {
     /// It stands; the one it replaced is handed back.
     Kept(Option<Link>),
-    /// The old one stands; the new one is handed back.
-    Refused(Link),
+    /// The old one stands.
+    Refused,
 }
 
 impl Table {
@@ -73,7 +73,7 @@ impl Table {
         if let Some(old) = self.links.get(peer) {
             let old_is_gone = old.connection.close_reason().is_some();
             if !old_is_gone && !new_wins(&self.me, peer, claim(old), claim(&new)) {
-                return Verdict::Refused(new);
+                return Verdict::Refused;
             }
         }
         let old = self.links.insert(peer.clone(), new);

@@ -133,15 +133,15 @@ pub(crate) fn client(
     Ok(QuicClientConfig::try_from(config).expect("aws-lc-rs has the initial cipher suite"))
 }
 
-/// For a host that asks to join and knows no certificate yet.
-pub(crate) fn joiner() -> Result<QuicClientConfig, MeshError> {
+/// For a host that asks to join: without a certificate, and it knows none yet.
+pub(crate) fn anonymous(alpn: &[u8]) -> Result<QuicClientConfig, MeshError> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .map_err(MeshError::Tls)?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(Anybody(provider())))
         .with_no_client_auth();
-    config.alpn_protocols = vec![ALPN_JOIN.to_vec()];
+    config.alpn_protocols = vec![alpn.to_vec()];
     config.resumption = Resumption::disabled();
     Ok(QuicClientConfig::try_from(config).expect("aws-lc-rs has the initial cipher suite"))
 }
