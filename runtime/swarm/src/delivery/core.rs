@@ -3,6 +3,7 @@
 mod flights;
 mod peers;
 mod receive;
+mod routing;
 mod rows;
 
 use std::{

@@ -25,6 +25,10 @@ pub enum Outcome {
 
 /// What delivery is told.
 #[derive(Debug, Clone)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "`Received` is by far the most common one: a box would cost more than it saves"
+)]
 pub enum Input {
     /// The role index is another one.
     Roles(Arc<RoleIndex>),

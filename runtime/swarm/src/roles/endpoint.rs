@@ -1,6 +1,6 @@
 //! One place where a role is served, and all such places of one node.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use skep_packet::{Address, BootId, Descriptor, HandlerName, NodeId, RoleName, RolePattern, Scope};
 
@@ -55,8 +55,11 @@ impl NodeEntry {
     /// Takes in a descriptor: only the roles that one of the passport's `serves` patterns covers.
     #[must_use]
     pub fn new(descriptor: &Descriptor, serves: &[RolePattern], alive: bool) -> Self {
+        // An agent that lists a role twice serves it once, as listed first.
+        let mut listed = BTreeSet::new();
         let endpoints = descriptor
             .roles()
+            .filter(|(card, served)| listed.insert((&card.agent, &served.role)))
             .filter(|(_, served)| serves.iter().any(|pattern| pattern.matches(&served.role)))
             .map(|(card, served)| {
                 let address = Address::new(card.agent.clone(), descriptor.node.clone());

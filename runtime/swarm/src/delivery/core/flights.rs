@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-use skep_packet::{
-    Address, BootId, Class, Destination, Lane, NodeId, Now, OutboxMark, Packet, Refusal,
-};
-use uuid::Uuid;
+use skep_packet::{Address, BootId, Class, Lane, NodeId, Now, OutboxMark, Packet, Refusal};
 
 use super::{
     super::{
@@ -17,7 +14,6 @@ use super::{
     },
     Delivery, Timer,
 };
-use crate::roles::Choice;
 
 /// Where a packet is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,17 +31,17 @@ enum Place {
 /// A packet that is not answered yet.
 #[derive(Debug)]
 pub(super) struct Flight {
-    draft: Draft,
-    target: Target,
-    route: Route,
+    pub(super) draft: Draft,
+    pub(super) target: Target,
+    pub(super) route: Route,
     /// Whether another endpoint of the role will do.
-    movable: bool,
-    tried: Vec<Address>,
+    pub(super) movable: bool,
+    pub(super) tried: Vec<Address>,
     deadline_ns: u64,
     place: Place,
     tries: u32,
     /// Copies under way or unaccounted for at this target.
-    copies: u32,
+    pub(super) copies: u32,
     /// The boot and number of the first copy that may still be remembered by the receiver.
     first: Option<(BootId, u64)>,
     timer_ns: Option<u64>,
@@ -97,47 +93,7 @@ impl Delivery {
         Ok(targets)
     }
 
-    pub(super) fn resolve(&self, outgoing: &Outgoing) -> Result<Vec<Target>, SendRefused> {
-        let pattern = match &outgoing.to {
-            Destination::Role(pattern) => pattern,
-            Destination::Agent(address, handler) => {
-                return Ok(vec![self.target_at(address, handler)]);
-            }
-        };
-        let choice = match &outgoing.spread {
-            Spread::One { sticky } => Choice::One { sticky },
-            Spread::All => Choice::All,
-        };
-        let endpoints = self.index.choose(pattern, outgoing.scope, choice)?;
-        Ok(endpoints
-            .iter()
-            .map(|endpoint| Target::of(endpoint))
-            .collect())
-    }
-
-    /// An agent by its address; nothing is asked of the index but its boot.
-    pub(super) fn target_at(
-        &self,
-        address: &Address,
-        handler: &skep_packet::HandlerName,
-    ) -> Target {
-        let entry = self.index.node(&address.node);
-        let endpoint = entry.and_then(|entry| {
-            entry
-                .endpoints
-                .iter()
-                .find(|endpoint| endpoint.address == *address)
-        });
-        Target {
-            address: address.clone(),
-            handler: handler.clone(),
-            role: None,
-            boot: entry.map_or(BootId(Uuid::nil()), |entry| entry.boot),
-            agent_incarnation: endpoint.map_or(0, |endpoint| endpoint.agent_incarnation),
-        }
-    }
-
-    fn launch(&mut self, now: Now, id: u64) {
+    pub(super) fn launch(&mut self, now: Now, id: u64) {
         let Some(flight) = self.flights.get_mut(&id) else {
             return;
         };
@@ -294,101 +250,9 @@ impl Delivery {
         }
     }
 
-    // === other endpoints ===
-
-    /// Goes on to another endpoint of the role, if there is one that was not tried.
-    fn move_on(&mut self, now: Now, id: u64) -> bool {
-        let Some(flight) = self.flights.get(&id) else {
-            return false;
-        };
-        let Route::Role {
-            pattern,
-            scope,
-            sticky,
-        } = &flight.route
-        else {
-            return false;
-        };
-        if !flight.movable || flight.draft.class == Class::BestEffort {
-            return false;
-        }
-        let ranked = self.index.ranked(pattern, *scope, sticky);
-        let is_new = |address: &Address| {
-            *address != flight.target.address && !flight.tried.contains(address)
-        };
-        let Some(to) = ranked.iter().find(|endpoint| is_new(&endpoint.address)) else {
-            return false;
-        };
-        let to = Target::of(to);
-        self.release_first(id);
-        let Some(flight) = self.flights.get_mut(&id) else {
-            return false;
-        };
-        let from = std::mem::replace(&mut flight.target, to.clone()).address;
-        flight.tried.push(from.clone());
-        flight.copies = 0;
-        let output = Output::Retargeted {
-            id: flight.draft.id,
-            agent: flight.draft.from.agent.clone(),
-            token: flight.draft.token.clone(),
-            from,
-            to,
-        };
-        self.outputs.push_back(output);
-        self.launch(now, id);
-        true
-    }
-
-    /// No connection came in time: packets that may go elsewhere do, best-effort ones are dropped.
-    pub(super) fn leave_unreachable(&mut self, now: Now, node: &NodeId) {
-        for id in self.flights_at(node) {
-            let is_best_effort = self
-                .flights
-                .get(&id)
-                .is_some_and(|flight| flight.draft.class == Class::BestEffort);
-            if is_best_effort {
-                self.finish(id);
-            } else {
-                self.move_on(now, id);
-            }
-        }
-    }
-
-    /// The node was declared dead: packets go elsewhere, or fail by name.
-    pub(super) fn leave_dead(&mut self, now: Now, node: &NodeId) {
-        for id in self.flights_at(node) {
-            if !self.move_on(now, id) {
-                self.fail(id, FailReason::NodeDead);
-            }
-        }
-    }
-
-    fn flights_at(&self, node: &NodeId) -> Vec<u64> {
-        let Some(peer) = self.peers.get(node) else {
-            return Vec::new();
-        };
-        let jobs = peer
-            .lanes
-            .iter()
-            .flat_map(super::super::lane::LaneOut::jobs);
-        let flights = jobs.filter_map(|job| match job {
-            Job::Flight(id) => Some(id),
-            Job::Row(_) => None,
-        });
-        let is_here = |id: &u64| {
-            self.flights
-                .get(id)
-                .is_some_and(|flight| flight.target.address.node == *node)
-        };
-        let mut here: Vec<u64> = flights.filter(is_here).collect();
-        here.sort_unstable();
-        here.dedup();
-        here
-    }
-
     // === ends ===
 
-    fn fail(&mut self, id: u64, reason: FailReason) {
+    pub(super) fn fail(&mut self, id: u64, reason: FailReason) {
         let Some(flight) = self.finish(id) else {
             return;
         };
@@ -403,13 +267,13 @@ impl Delivery {
         }
     }
 
-    fn finish(&mut self, id: u64) -> Option<Flight> {
+    pub(super) fn finish(&mut self, id: u64) -> Option<Flight> {
         self.release_first(id);
         self.clear_flight_timer(id);
         self.flights.remove(&id)
     }
 
-    fn release_first(&mut self, id: u64) {
+    pub(super) fn release_first(&mut self, id: u64) {
         let Some(flight) = self.flights.get_mut(&id) else {
             return;
         };

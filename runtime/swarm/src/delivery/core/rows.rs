@@ -1,8 +1,8 @@
 //! Durable packets: from the transaction that sends them to the answer that settles them.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
-use skep_packet::{Address, Lane, NodeId, Now, OutboxMark, Packet, Refusal, Settled};
+use skep_packet::{Lane, NodeId, Now, OutboxMark, Packet, Refusal, Settled};
 
 use super::{
     super::{
@@ -17,11 +17,10 @@ use super::{
     Delivery, Timer,
     flights::{Cure, backoff, check_size},
 };
-use crate::roles::RoleIndex;
 
 /// How long after a start a stored row waits for news of its target's node before another endpoint
 /// may be chosen.
-const UNKNOWN_GRACE: Duration = Duration::from_secs(30);
+pub(super) const UNKNOWN_GRACE: Duration = Duration::from_secs(30);
 
 /// From this try on a row that was refused takes a fresh number, so that the one it had does not
 /// hold back its receiver's watermark.
@@ -399,122 +398,12 @@ impl Delivery {
         self.enqueue(now, row);
     }
 
-    // === which endpoint ===
-
-    /// The endpoint of a row now: not `last`, where there is another.
-    fn endpoint_for(&self, row: &OutboxRow, last: Option<&Address>) -> Option<Target> {
-        match &row.route {
-            Route::Agent { address, handler } => Some(self.target_at(address, handler)),
-            Route::Role {
-                pattern,
-                scope,
-                sticky,
-            } => {
-                let ranked = self.index.ranked(pattern, *scope, sticky);
-                let other = ranked
-                    .iter()
-                    .find(|endpoint| Some(&endpoint.address) != last);
-                other
-                    .or(ranked.first())
-                    .map(|endpoint| Target::of(endpoint))
-            }
-        }
-    }
-
-    fn assign(&mut self, row: u64, target: Target) {
+    /// Gives a row another endpoint; it leaves when that is on disk.
+    pub(super) fn assign(&mut self, row: u64, target: Target) {
         self.clear_row_timer(row);
         self.outbox.forget_arrived(row);
         self.outbox.assign(row, target);
         self.to_persist.push(row);
-    }
-
-    /// Whether a row's endpoint may still take it.
-    fn is_fit(&self, now: Now, row: &OutboxRow, target: &Target) -> bool {
-        let (Some(role), Route::Role { .. }) = (&target.role, &row.route) else {
-            return true;
-        };
-        match self.index.node(&target.address.node) {
-            Some(entry) => {
-                entry.alive
-                    && entry.endpoints.iter().any(|endpoint| {
-                        endpoint.serving
-                            && endpoint.role == *role
-                            && endpoint.address == target.address
-                    })
-            }
-            None => {
-                let uptime_ns = now.mono_ns.saturating_sub(self.started_ns);
-                uptime_ns < super::peers::nanos(UNKNOWN_GRACE)
-            }
-        }
-    }
-
-    /// Gives a row an endpoint if it has none, and another one if its own is gone and there is one.
-    ///
-    /// A row whose endpoint is gone stays assigned while there is no other: if the node comes back
-    /// it is the same receiver and number, and the effect is still once.
-    fn check_row(&mut self, now: Now, row: u64) {
-        let Some(entry) = self.outbox.rows.get(&row) else {
-            return;
-        };
-        if matches!(
-            entry.state,
-            RowState::Admitted | RowState::Writing | RowState::Burying
-        ) {
-            return;
-        }
-        let last = entry.row.assigned.as_ref().map(|assigned| &assigned.target);
-        if last.is_some_and(|target| self.is_fit(now, &entry.row, target)) {
-            return;
-        }
-        let last_address = last.map(|target| target.address.clone());
-        let Some(target) = self.endpoint_for(&entry.row, last_address.as_ref()) else {
-            return;
-        };
-        if Some(&target.address) != last_address.as_ref() {
-            if let Some(entry) = self.outbox.rows.get_mut(&row) {
-                entry.tries = 0;
-            }
-            self.assign(row, target);
-        }
-    }
-
-    pub(super) fn check_all_rows(&mut self, now: Now) {
-        let rows: Vec<u64> = self.outbox.rows.keys().copied().collect();
-        for row in rows {
-            self.check_row(now, row);
-        }
-    }
-
-    pub(super) fn roles_changed(&mut self, now: Now, index: Arc<RoleIndex>) {
-        let before = std::mem::replace(&mut self.index, index);
-        let nodes: Vec<NodeId> = self
-            .peers
-            .keys()
-            .chain(self.outbox.receivers.keys())
-            .cloned()
-            .collect();
-        let mut seen = std::collections::BTreeSet::new();
-        for node in nodes {
-            if !seen.insert(node.clone()) {
-                continue;
-            }
-            let (was, is) = (before.node(&node).cloned(), self.index.node(&node).cloned());
-            let is_dead = is.as_ref().is_some_and(|entry| !entry.alive);
-            if was != is && is_dead {
-                self.leave_dead(now, &node);
-            }
-            // Rows of a dead receiver are looked at with every change: it may bring an endpoint.
-            if was != is || is_dead {
-                for row in self.outbox.rows_at(&node) {
-                    self.check_row(now, row);
-                }
-            }
-        }
-        let waiting: Vec<u64> = self.outbox.waiting.values().flatten().copied().collect();
-        for row in waiting {
-            self.check_row(now, row);
-        }
     }
 
     // === ends ===
