@@ -5,12 +5,14 @@ mod journal;
 mod model;
 mod postfix;
 mod rsyslog;
+mod silent;
 mod sshd;
 
 use std::time::Duration;
 
 pub use self::{
-    apache::Apache, journal::Journal, model::Model, postfix::Postfix, rsyslog::Rsyslog, sshd::Sshd,
+    apache::Apache, journal::Journal, model::Model, postfix::Postfix, rsyslog::Rsyslog,
+    silent::Silent, sshd::Sshd,
 };
 
 /// How long a daemon may take to answer after its start.

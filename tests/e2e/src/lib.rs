@@ -13,11 +13,12 @@ mod process;
 mod root;
 mod skep;
 mod snapshot;
+mod swarm;
 mod wait;
 
 pub use crate::{
     cache::cache_folder,
-    daemons::{Apache, Journal, Model, Postfix, Rsyslog, Sshd},
+    daemons::{Apache, Journal, Model, Postfix, Rsyslog, Silent, Sshd},
     groups::{GROUPS, Group, Need, Skip},
     image::{Image, PACKAGES},
     network::{Host, Network},
@@ -25,5 +26,6 @@ pub use crate::{
     root::Root,
     skep::{Node, Skep},
     snapshot::Snapshot,
+    swarm::{Swarm, documents},
     wait::{Stopwatch, until},
 };
