@@ -28,8 +28,8 @@ impl AgentStatus {
     /// Resolves when its start function has returned; never if it never does.
     pub async fn wait_started(&self) {
         let mut started = self.started.subscribe();
-        // The sender lives as long as `self`, so that waiting cannot fail.
-        let _ = started.wait_for(|started| *started).await;
+        let started = started.wait_for(|started| *started).await;
+        drop(started.expect("the sender lives as long as the status"));
     }
 
     /// When it last showed a sign of life, on the node's monotonic clock.

@@ -1,1 +1,40 @@
-//! Assembles the runtime, supervises agents, owns the store file.
+//! The node: assembles the runtime, supervises agents, owns the store file.
+//!
+//! It knows no agent: it takes a checked plan and a list of agent specs.
+//!
+//! ```text
+//!   agents ──port──► switch ◄──► delivery · asks · membership · roles     (pure cores)
+//!     ▲                │ ▲
+//!     └──mailboxes─────┘ │         store: one committer, many commits an fsync
+//!   supervisor           └────────► seat: sealer · signer · opener · mesh
+//! ```
+
+#![warn(missing_docs)]
+
+mod clock;
+mod door;
+pub mod home;
+mod metrics;
+mod node;
+mod port;
+mod secrets;
+mod signer;
+pub mod store;
+mod supervisor;
+mod switch;
+
+pub use clock::Clock;
+pub use metrics::Metrics;
+pub use node::{Node, NodeConfig, NodeError, NodeSettings, PEOPLE_PORT, SWARM_PORT};
+
+/// An error and its causes in one line.
+pub(crate) fn error_text(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,279 @@
+//! The start of a node, step by step.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::{Arc, Mutex},
+};
+
+use arc_swap::{ArcSwap, ArcSwapOption};
+use skep_agent::Door;
+use skep_directive::{AgentPlan, Plan};
+use skep_packet::{AgentCard, AgentHealth, AgentName, BootId, Descriptor};
+use skep_swarm::{
+    delivery::{Delivery, DeliveryConfig, InboxState},
+    roles::RoleIndex,
+};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+use super::{Node, NodeConfig, NodeError, PEOPLE_PORT, links::Links};
+use crate::{
+    clock::Clock,
+    door::{Keys, NodeDoor},
+    home::{Listening, SwarmCard},
+    metrics::Metrics,
+    port::{Port, TRANSACTIONS_MAX},
+    store::{Op, Store, Table},
+    supervisor::{Grounds, MakePort, Statuses, Supervisor},
+    switch::{self, Handle, Input, Me, Parts, SWITCH_QUEUE_MAX, Switch, View},
+};
+
+/// The key of the outbox's epoch.
+const EPOCH: &[u8] = b"outbox_epoch";
+
+/// Reasons to end that may wait; one is enough.
+const FATAL_MAX: usize = 8;
+
+pub(super) fn start(config: NodeConfig) -> Result<Node, NodeError> {
+    let (fatal_tx, fatal) = mpsc::channel(FATAL_MAX);
+    let (base, inputs) = Base::new(config, fatal_tx)?;
+    let switch_stop = CancellationToken::new();
+    let parts = base.switch_parts(inputs)?;
+    let tasks = base.tasks.clone();
+    tasks.spawn(Switch::new(parts).run(switch_stop.clone()));
+    let door = base.door();
+    let supervisor = base.supervisor(&door);
+    let stop = CancellationToken::new();
+    let (bound, listening) = watch::channel(None);
+    let node = Node {
+        swarm: base.me.swarm,
+        name: base.me.node.clone(),
+        home: base.config.home.clone(),
+        supervisor,
+        switch_stop,
+        stop: stop.clone(),
+        tasks: tasks.clone(),
+        metrics: base.metrics.clone(),
+        keys: base.keys.clone(),
+        listening,
+        door,
+        fatal,
+    };
+    tasks.spawn(Links { base, stop, bound }.open());
+    Ok(node)
+}
+
+/// What every part of a node is built on.
+pub(super) struct Base {
+    pub(super) config: NodeConfig,
+    pub(super) me: Me,
+    pub(super) clock: Clock,
+    pub(super) store: Store,
+    pub(super) switch: Handle,
+    pub(super) keys: Arc<ArcSwapOption<Keys>>,
+    pub(super) listening: Arc<Mutex<Listening>>,
+    pub(super) view: Arc<View>,
+    pub(super) tasks: TaskTracker,
+    pub(super) fatal: mpsc::Sender<String>,
+    metrics: Arc<Metrics>,
+    roles: Arc<ArcSwap<RoleIndex>>,
+    statuses: Arc<Statuses>,
+}
+
+impl Base {
+    fn new(
+        config: NodeConfig,
+        fatal: mpsc::Sender<String>,
+    ) -> Result<(Self, mpsc::Receiver<Input>), NodeError> {
+        let SwarmCard { swarm, node } = config.home.found(None)?;
+        let store = open_store(&config, &fatal)?;
+        let me = Me {
+            swarm,
+            node: node.clone(),
+            boot: BootId(Uuid::new_v4()),
+        };
+        let (switch, inputs) = mpsc::channel(SWITCH_QUEUE_MAX);
+        let base = Self {
+            clock: Clock::start(),
+            store,
+            switch: Handle::new(switch),
+            keys: Arc::new(ArcSwapOption::empty()),
+            listening: Arc::default(),
+            view: Arc::new(View::new(descriptor(&me, &config))),
+            tasks: TaskTracker::new(),
+            fatal,
+            metrics: Arc::new(Metrics::new()),
+            roles: Arc::new(ArcSwap::from_pointee(RoleIndex::new(node))),
+            statuses: Arc::default(),
+            me,
+            config,
+        };
+        Ok((base, inputs))
+    }
+
+    fn switch_parts(&self, inputs: mpsc::Receiver<Input>) -> Result<Parts, NodeError> {
+        Ok(Parts {
+            me: self.me.clone(),
+            clock: self.clock,
+            store: self.store.clone(),
+            metrics: self.metrics.clone(),
+            roles: self.roles.clone(),
+            view: self.view.clone(),
+            descriptor: descriptor(&self.me, &self.config),
+            delivery: delivery(&self.store, &self.me, self.clock)?,
+            inputs,
+            completions: switch::completions(),
+        })
+    }
+
+    fn door(&self) -> Arc<dyn Door> {
+        let default = SocketAddr::from((Ipv4Addr::LOCALHOST, PEOPLE_PORT));
+        let people = self.config.settings.people;
+        Arc::new(NodeDoor {
+            swarm: self.me.swarm,
+            node: self.me.node.clone(),
+            clock: self.clock,
+            home: self.config.home.clone(),
+            people: people.map_or((default, true), |people| (people, false)),
+            keys: self.keys.clone(),
+            view: self.view.clone(),
+            metrics: self.metrics.clone(),
+            statuses: self.statuses.clone(),
+            listening: self.listening.clone(),
+        })
+    }
+
+    fn supervisor(&self, door: &Arc<dyn Door>) -> Supervisor {
+        let port = Port {
+            node: self.me.node.clone(),
+            clock: self.clock,
+            switch: self.switch.clone(),
+            store: self.store.clone(),
+            roles: self.roles.clone(),
+            transactions: Arc::new(Semaphore::new(TRANSACTIONS_MAX)),
+            door: None,
+        };
+        let grounds = Grounds {
+            clock: self.clock,
+            switch: self.switch.clone(),
+            tasks: self.tasks.clone(),
+            statuses: self.statuses.clone(),
+            stuck: self
+                .config
+                .settings
+                .exit_on_stuck
+                .then_some(self.fatal.clone()),
+            make_port: ports(port, door.clone(), self.config.doors.clone()),
+        };
+        Supervisor::start(&self.config.plan, &self.config.specs, &grounds)
+    }
+}
+
+fn open_store(config: &NodeConfig, fatal: &mpsc::Sender<String>) -> Result<Store, NodeError> {
+    let fatal = fatal.clone();
+    let fatal = move |error: String| {
+        tracing::error!(error, "the node must stop");
+        if fatal.try_send(error).is_err() {
+            tracing::debug!("the node is stopping already");
+        }
+    };
+    Ok(Store::open(&config.home.store(), Arc::new(fatal))?)
+}
+
+fn delivery(store: &Store, me: &Me, clock: Clock) -> Result<Delivery, NodeError> {
+    let epoch = store
+        .row(Table::Meta, EPOCH)
+        .map_err(|error| NodeError::Read(Box::new(error)))?;
+    let epoch = epoch
+        .and_then(|bytes| bytes.as_ref().try_into().ok())
+        .map(u64::from_be_bytes);
+    let epoch = match epoch {
+        Some(epoch) => epoch,
+        None => mint_epoch(store),
+    };
+    let (rows, next_seq, inbox) = switch::load(store).map_err(NodeError::Read)?;
+    let config = DeliveryConfig {
+        swarm: me.swarm,
+        node: me.node.clone(),
+        boot: me.boot,
+        epoch,
+    };
+    Ok(Delivery::new(
+        config,
+        clock.now(),
+        rows,
+        next_seq,
+        InboxState::load(inbox),
+    ))
+}
+
+/// The first commit of a new store; whatever is committed later is behind it in the same queue.
+fn mint_epoch(store: &Store) -> u64 {
+    let [high, _] = halves(Uuid::new_v4());
+    let value = bytes::Bytes::copy_from_slice(&high.to_be_bytes());
+    let op = Op::Put(Table::Meta, EPOCH.to_vec(), value);
+    if store
+        .commit(crate::store::Commit::new(vec![op], drop))
+        .is_err()
+    {
+        tracing::error!("the outbox's epoch could not be written");
+    }
+    high
+}
+
+fn halves(id: Uuid) -> [u64; 2] {
+    let (high, low) = id.as_u64_pair();
+    [high, low]
+}
+
+fn descriptor(me: &Me, config: &NodeConfig) -> Descriptor {
+    Descriptor {
+        swarm: me.swarm,
+        node: me.node.clone(),
+        boot: me.boot,
+        version: 0,
+        addresses: Vec::new(),
+        labels: std::collections::BTreeMap::new(),
+        agents: cards(&config.plan),
+        load: 0,
+        directive: config.directive.clone(),
+        program: config.program.clone(),
+    }
+}
+
+/// Every agent of the plan, parents before their children, none of them up yet.
+fn cards(plan: &Plan) -> Vec<AgentCard> {
+    fn add(cards: &mut Vec<AgentCard>, agents: &[AgentPlan], parent: Option<&AgentName>) {
+        for agent in agents {
+            cards.push(AgentCard {
+                agent: agent.id.clone(),
+                kind: agent.kind.clone(),
+                parent: parent.cloned(),
+                emoji: agent.emoji.clone(),
+                roles: agent
+                    .endpoints
+                    .iter()
+                    .map(skep_directive::RolePlan::served)
+                    .collect(),
+                health: AgentHealth::Starting,
+                incarnation: 0,
+            });
+            add(cards, &agent.children, Some(&agent.id));
+        }
+    }
+    let mut cards = Vec::new();
+    add(&mut cards, &plan.agents, None);
+    cards
+}
+
+/// Only agents that are a door get what only a door may use.
+fn ports(port: Port, door: Arc<dyn Door>, doors: Vec<&'static str>) -> MakePort {
+    Arc::new(move |_, spec| {
+        let door = doors.contains(&spec.kind).then(|| door.clone());
+        Arc::new(Port {
+            door,
+            ..port.clone()
+        })
+    })
+}

@@ -1,0 +1,229 @@
+//! The node's way into the swarm: keys, socket, and what comes over it.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr},
+    sync::Arc,
+};
+
+use arc_swap::ArcSwap;
+use skep_identity::{Identity, Opener, PeerHint, Sealer};
+use skep_mesh::{Mesh, MeshConfig, MeshError, MeshEvent, MeshEvents};
+use skep_packet::{NodeId, Signed, decode, limits::PACKET_BYTES_MAX};
+use tokio::sync::{oneshot, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::{SWARM_PORT, boot::Base};
+use crate::{
+    door::{Keys, NodeDoor},
+    signer::Signer,
+    store::Table,
+    switch::{Input, KnownNode, Seat, SeatInput},
+};
+
+/// The node's way into the swarm.
+pub(super) struct Links {
+    pub(super) base: Base,
+    pub(super) stop: CancellationToken,
+    /// Says where the node listens, when it does.
+    pub(super) bound: watch::Sender<Option<SocketAddr>>,
+}
+
+impl Links {
+    /// Makes or reads the keys, listens, takes the seat, and passes on what comes.
+    pub(super) async fn open(self) {
+        let stop = self.stop.clone();
+        if let Some(Err(error)) = stop.run_until_cancelled(self.run()).await {
+            tracing::error!(error, "the node cannot join its swarm");
+        }
+    }
+
+    async fn run(self) -> Result<(), String> {
+        let identity = match self.make_keys().await {
+            Ok(identity) => identity,
+            Err(error) => return Err(self.give_up(error).await),
+        };
+        let (mesh, events) = match self.bind(&identity) {
+            Ok(bound) => bound,
+            Err(error) => return Err(self.give_up(error).await),
+        };
+        let address = mesh.local_addr().ok_or("the socket has no address")?;
+        mesh.set_announce(announced(address));
+        let chosen = self.base.config.listen.is_some();
+        NodeDoor::change_listening(&self.base.config.home, &self.base.listening, |listening| {
+            listening.swarm = Some((address, chosen));
+        });
+        tracing::info!(%address, node = %self.base.me.node, swarm = %self.base.me.swarm, "listening");
+        let seat = self.seat(identity, mesh.clone(), address)?;
+        self.base
+            .switch
+            .tell(Input::Seat(SeatInput::Taken(Box::new(seat))))
+            .await;
+        self.bound.send_replace(Some(address));
+        self.pass_on(events).await;
+        mesh.shutdown().await;
+        Ok(())
+    }
+
+    async fn give_up(&self, error: String) -> String {
+        if self.base.fatal.send(error.clone()).await.is_err() {
+            tracing::debug!("the node is stopping already");
+        }
+        error
+    }
+
+    async fn make_keys(&self) -> Result<Identity, String> {
+        let (home, now_ms) = (self.base.config.home.clone(), self.base.clock.now().unix_ms);
+        let made = self
+            .base
+            .tasks
+            .spawn_blocking(move || home.mint(now_ms))
+            .await;
+        made.map_err(|error| error.to_string())?
+            .map_err(|error| error.to_string())
+    }
+
+    /// A port that nobody asked for is replaced by a free one where it is taken.
+    fn bind(&self, identity: &Identity) -> Result<(Mesh, MeshEvents), String> {
+        let keyring = Arc::new(ArcSwap::from_pointee(identity.keyring()));
+        let default = SocketAddr::from((Ipv4Addr::LOCALHOST, SWARM_PORT));
+        let bind = |listen: SocketAddr| {
+            let (keyring, clock) = (keyring.clone(), self.base.clock);
+            let gate = move |passport: &Signed| keyring.load().check(passport, clock.now().unix_ms);
+            Mesh::bind(MeshConfig::new(
+                identity,
+                self.base.me.boot,
+                listen,
+                Arc::new(gate),
+            ))
+        };
+        let bound = match (
+            self.base.config.listen,
+            bind(self.base.config.listen.unwrap_or(default)),
+        ) {
+            (None, Err(MeshError::Bind { .. })) => {
+                tracing::warn!(port = SWARM_PORT, "the port is taken: another one is used");
+                bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+            }
+            (_, bound) => bound,
+        };
+        let bound = bound.map_err(|error| crate::error_text(&error))?;
+        let identity = identity.clone();
+        self.base
+            .keys
+            .store(Some(Arc::new(Keys { identity, keyring })));
+        Ok(bound)
+    }
+
+    fn seat(&self, identity: Identity, mesh: Mesh, address: SocketAddr) -> Result<Seat, String> {
+        let (switch, keys) = (self.base.switch.clone(), self.base.keys.load_full());
+        let keys = keys.ok_or("the keys are gone")?;
+        let done = move |result| {
+            if !switch.tell_blocking(Input::Seat(SeatInput::Signed(result))) {
+                tracing::debug!("a signature came after the switch's end");
+            }
+        };
+        let signer =
+            Signer::start(identity.key.clone(), done).map_err(|error| error.to_string())?;
+        Ok(Seat {
+            sealer: Sealer::new(self.base.me.swarm, identity.key.id(), self.base.me.boot),
+            opener: Opener::new(
+                self.base.me.swarm,
+                self.base.me.node.clone(),
+                self.base.me.boot,
+            ),
+            keyring: identity.keyring(),
+            shared_keyring: keys.keyring.clone(),
+            signer,
+            mesh,
+            listen: announced(address),
+            known: self.known()?,
+            identity,
+        })
+    }
+
+    /// Enrolled nodes: from the store, and those that were told when this node joined.
+    fn known(&self) -> Result<Vec<KnownNode>, String> {
+        let rows = self
+            .base
+            .store
+            .rows(Table::Peers)
+            .map_err(|error| error.to_string())?;
+        let stored = rows.into_iter().filter_map(|(key, value)| {
+            let node = NodeId::new(std::str::from_utf8(&key).ok()?).ok()?;
+            let (addresses, passport) = decode(&value, PACKET_BYTES_MAX).ok()?;
+            Some((node, addresses, Some(passport)))
+        });
+        let told = self
+            .base
+            .config
+            .home
+            .first_peers()
+            .map_err(|error| error.to_string())?;
+        let told = told
+            .into_iter()
+            .map(|PeerHint { node, addresses }| (node, addresses, None));
+        let not_me = |(node, ..): &(NodeId, _, _)| *node != self.base.me.node;
+        Ok(told.chain(stored).filter(not_me).collect())
+    }
+
+    async fn pass_on(&self, mut events: MeshEvents) {
+        while let Some(event) = events.recv().await {
+            match event {
+                MeshEvent::Join {
+                    remote,
+                    request,
+                    reply,
+                } => {
+                    tracing::info!(%remote, "a host asks to join");
+                    self.join(request.to_vec(), reply);
+                }
+                event => {
+                    self.base
+                        .switch
+                        .tell(Input::Seat(SeatInput::Mesh(event)))
+                        .await;
+                }
+            }
+        }
+    }
+
+    /// Answers a request to join on a thread of its own: it signs, and it writes files.
+    fn join(&self, request: Vec<u8>, reply: oneshot::Sender<bytes::Bytes>) {
+        let (home, now_ms) = (self.base.config.home.clone(), self.base.clock.now().unix_ms);
+        let (me, keys) = (self.base.me.node.clone(), self.base.keys.load_full());
+        let mut peers = self.peers();
+        peers.truncate(skep_identity::JOIN_PEERS_MAX);
+        self.base.tasks.spawn_blocking(move || {
+            let taken = |node: &NodeId, key: &skep_identity::PublicKey| {
+                let known = keys
+                    .as_ref()
+                    .and_then(|keys| keys.keyring.load().node(node).cloned());
+                *node == me || known.is_some_and(|peer| peer.passport.public_key != *key)
+            };
+            match home.enrol(&request, taken, peers, now_ms) {
+                Ok(answer) => drop(reply.send(answer.into())),
+                Err(error) => tracing::error!(%error, "a host could not be let in"),
+            }
+        });
+    }
+
+    fn peers(&self) -> Vec<PeerHint> {
+        let nodes = self.base.view.tree().nodes.into_iter();
+        let reachable = nodes.filter(|node| !node.addresses.is_empty());
+        reachable
+            .map(|node| PeerHint {
+                node: node.node,
+                addresses: node.addresses,
+            })
+            .collect()
+    }
+}
+
+/// The addresses told to peers: none where the socket takes any, since nobody can dial that.
+fn announced(listen: SocketAddr) -> Vec<SocketAddr> {
+    if listen.ip().is_unspecified() || listen.port() == 0 {
+        Vec::new()
+    } else {
+        vec![listen]
+    }
+}

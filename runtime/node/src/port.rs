@@ -1,0 +1,177 @@
+//! What an agent reaches of its node.
+
+use std::{sync::Arc, time::Duration};
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use futures_util::future::{BoxFuture, FutureExt};
+use skep_agent::{
+    CommitTicket, Door, DurableRef, Endpoint, NodePort, OpenAsk, Outgoing, SendError, StoreError,
+    TxBuffer,
+};
+use skep_packet::{Address, AgentName, NodeId, Now, RolePattern, Scope};
+use skep_swarm::roles::{Choice, RoleIndex};
+use tokio::sync::{Semaphore, oneshot};
+use uuid::Uuid;
+
+use crate::{
+    clock::Clock,
+    store::Store,
+    switch::{Ask, CommitRequest, Handle, Input, Send},
+};
+
+/// Transactions of agents that may wait for the disk; at the bound the next one waits.
+pub(crate) const TRANSACTIONS_MAX: usize = 1024;
+
+/// What an agent reaches of its node.
+#[derive(Clone)]
+pub(crate) struct Port {
+    pub(crate) node: NodeId,
+    pub(crate) clock: Clock,
+    pub(crate) switch: Handle,
+    pub(crate) store: Store,
+    pub(crate) roles: Arc<ArcSwap<RoleIndex>>,
+    pub(crate) transactions: Arc<Semaphore>,
+    pub(crate) door: Option<Arc<dyn Door>>,
+}
+
+impl Port {
+    async fn request<T>(&self, input: Input, done: oneshot::Receiver<T>) -> Option<T> {
+        if !self.switch.tell(input).await {
+            return None;
+        }
+        done.await.ok()
+    }
+}
+
+impl NodePort for Port {
+    fn now(&self) -> Now {
+        self.clock.now()
+    }
+
+    fn node(&self) -> &NodeId {
+        &self.node
+    }
+
+    fn send(
+        &self,
+        from: AgentName,
+        outgoing: Outgoing,
+    ) -> BoxFuture<'static, Result<Vec<Address>, SendError>> {
+        let port = self.clone();
+        async move {
+            let (done, sent) = oneshot::channel();
+            let input = Input::Send(Send {
+                from,
+                outgoing,
+                done,
+            });
+            port.request(input, sent)
+                .await
+                .unwrap_or(Err(SendError::Stopping))
+        }
+        .boxed()
+    }
+
+    fn ask(
+        &self,
+        from: AgentName,
+        outgoing: Outgoing,
+        within: Duration,
+    ) -> BoxFuture<'static, Result<OpenAsk, SendError>> {
+        let port = self.clone();
+        async move {
+            let (done, opened) = oneshot::channel();
+            let input = Input::Ask(Ask {
+                from,
+                outgoing,
+                within,
+                done,
+            });
+            port.request(input, opened)
+                .await
+                .unwrap_or(Err(SendError::Stopping))
+        }
+        .boxed()
+    }
+
+    fn commit(
+        &self,
+        agent: AgentName,
+        buffer: TxBuffer,
+    ) -> BoxFuture<'static, Result<CommitTicket, StoreError>> {
+        let port = self.clone();
+        async move {
+            let permit = port.transactions.clone().acquire_owned().await;
+            let permit = permit.map_err(|_| StoreError::Stopping)?;
+            let (queued, ticket) = oneshot::channel();
+            let input = Input::Commit(CommitRequest {
+                agent,
+                buffer,
+                permit,
+                queued,
+            });
+            port.request(input, ticket)
+                .await
+                .unwrap_or(Err(StoreError::Stopping))
+        }
+        .boxed()
+    }
+
+    fn durable_failed(&self, agent: AgentName, durable: DurableRef, error: String) {
+        // At the bound the packet comes again when its sender misses the settlement.
+        if !self.switch.try_tell(Input::DurableFailed {
+            agent,
+            durable,
+            error,
+        }) {
+            tracing::debug!("the switch is busy: a failure was not counted");
+        }
+    }
+
+    fn get(&self, agent: &AgentName, key: &str) -> Result<Option<Bytes>, StoreError> {
+        self.store
+            .get(agent, key)
+            .map_err(|error| store_error("reading a value", error))
+    }
+
+    fn scan(
+        &self,
+        agent: &AgentName,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+    ) -> Result<Vec<(String, Bytes)>, StoreError> {
+        let rows = self.store.scan(agent, prefix, after, limit);
+        rows.map_err(|error| store_error("reading values", error))
+    }
+
+    fn endpoints(&self, pattern: &RolePattern, scope: Scope) -> Vec<Endpoint> {
+        let chosen = self
+            .roles
+            .load()
+            .choose(pattern, scope, Choice::All)
+            .unwrap_or_default();
+        let endpoint = |endpoint: Arc<skep_swarm::roles::Endpoint>| Endpoint {
+            address: endpoint.address.clone(),
+            role: endpoint.role.clone(),
+            handler: endpoint.handler.clone(),
+        };
+        chosen.into_iter().map(endpoint).collect()
+    }
+
+    fn random(&self) -> u128 {
+        Uuid::new_v4().as_u128() ^ Uuid::new_v4().as_u128().rotate_left(64)
+    }
+
+    fn door(&self) -> Option<Arc<dyn Door>> {
+        self.door.clone()
+    }
+}
+
+fn store_error(step: &'static str, error: redb::Error) -> StoreError {
+    StoreError::Failed {
+        step,
+        source: Box::new(error),
+    }
+}

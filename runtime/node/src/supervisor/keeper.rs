@@ -1,0 +1,237 @@
+//! The keeper of one agent.
+
+use std::{sync::Arc, time::Duration};
+
+use skep_agent::{
+    AgentError, AgentRuntime, AgentSpec, AgentStatus, Exit, RestartPolicy, STOP_TIME_MAX,
+};
+use skep_directive::{AgentPlan, RestartPolicy as PlannedPolicy};
+use skep_packet::{Address, AgentHealth};
+use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Grounds, beacon,
+    budget::{Budget, End, INTENSITY_DEFAULT, PERIOD_DEFAULT, Verdict},
+    jitter,
+};
+use crate::{secrets, switch::MailboxUp};
+
+/// Signs of life that an agent may miss before it counts as hung.
+const BEACONS_MISSED_MAX: u32 = 2;
+
+/// Starts one agent, watches it, and starts it again.
+pub(super) struct Keeper {
+    plan: AgentPlan,
+    spec: AgentSpec,
+    stop: CancellationToken,
+    grounds: Grounds,
+    budget: Budget,
+    incarnation: u32,
+}
+
+/// How a run of the agent ended.
+enum Ended {
+    /// It was told to stop and did, or ended by itself in order.
+    Normal,
+    Failed(String),
+    /// It did not stop; nothing of it can be started again.
+    Stuck,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        plan: &AgentPlan,
+        spec: &AgentSpec,
+        stop: CancellationToken,
+        grounds: Grounds,
+    ) -> Self {
+        let restart = plan.restart;
+        let policy = restart
+            .and_then(|restart| restart.policy)
+            .map(|policy| match policy {
+                PlannedPolicy::Permanent => RestartPolicy::Permanent,
+                PlannedPolicy::Transient => RestartPolicy::Transient,
+                PlannedPolicy::Temporary => RestartPolicy::Temporary,
+            });
+        let intensity = restart
+            .and_then(|restart| restart.intensity)
+            .unwrap_or(INTENSITY_DEFAULT);
+        let period = restart.and_then(|restart| restart.period_s);
+        let period = period.map_or(PERIOD_DEFAULT, |period| Duration::from_secs(period.into()));
+        Self {
+            budget: Budget::new(policy.unwrap_or(spec.restart), intensity, period),
+            plan: plan.clone(),
+            spec: *spec,
+            stop,
+            grounds,
+            incarnation: 0,
+        }
+    }
+
+    pub(super) async fn keep(mut self) {
+        loop {
+            let ended = self.run_once().await;
+            let agent = &self.plan.id;
+            let end = match ended {
+                _ if self.stop.is_cancelled() => return self.show(AgentHealth::Stopped).await,
+                Ended::Stuck => return self.stuck().await,
+                Ended::Normal => End::Normal,
+                Ended::Failed(error) => {
+                    tracing::error!(%agent, error, "agent failed");
+                    End::Failed
+                }
+            };
+            match self.budget.ended(self.grounds.clock.now(), end, jitter()) {
+                Verdict::Restart(pause) => {
+                    self.show(AgentHealth::Restarting).await;
+                    let paused = tokio::time::sleep(pause);
+                    if self.stop.run_until_cancelled(paused).await.is_none() {
+                        return self.show(AgentHealth::Stopped).await;
+                    }
+                }
+                Verdict::CrashLoop => {
+                    tracing::error!(%agent, "agent failed too often: left as it is");
+                    self.stop.cancel();
+                    return self.show(AgentHealth::CrashLoop).await;
+                }
+                Verdict::Stop => {
+                    self.stop.cancel();
+                    return self.show(AgentHealth::Stopped).await;
+                }
+            }
+        }
+    }
+
+    async fn run_once(&mut self) -> Ended {
+        self.incarnation += 1;
+        let config = match secrets::resolve(&self.plan.config) {
+            Ok(config) => config,
+            Err(error) => return Ended::Failed(error.to_string()),
+        };
+        let (mailbox, packets) = mpsc::channel(self.spec.mailbox_max);
+        let status = Arc::new(AgentStatus::default());
+        self.grounds
+            .statuses
+            .insert(self.plan.id.clone(), status.clone());
+        let stop = self.stop.child_token();
+        let port = (self.grounds.make_port)(&self.plan, &self.spec);
+        let address = Address::new(self.plan.id.clone(), port.node().clone());
+        let up = MailboxUp {
+            agent: self.plan.id.clone(),
+            incarnation: self.incarnation,
+            mailbox,
+            handlers: (self.spec.handlers)(),
+        };
+        self.grounds.switch.mailbox_up(up).await;
+        let runtime = AgentRuntime {
+            address,
+            config,
+            port,
+            mailbox: packets,
+            status: status.clone(),
+            stop: stop.clone(),
+            beacon: beacon(&self.plan),
+        };
+        let task = self.grounds.tasks.spawn((self.spec.run)(runtime));
+        let ended = self.watch(task, &status, &stop).await;
+        self.grounds.switch.mailbox_down(self.plan.id.clone()).await;
+        ended
+    }
+
+    /// Waits for the task's end, or for two signs of life that did not come.
+    async fn watch(
+        &self,
+        mut task: JoinHandle<Exit>,
+        status: &AgentStatus,
+        stop: &CancellationToken,
+    ) -> Ended {
+        let mut announced = false;
+        let mut checks = tokio::time::interval(beacon(&self.plan));
+        loop {
+            tokio::select! {
+                biased;
+                exit = &mut task => return ended(exit),
+                () = stop.cancelled() => return self.wind_down(task).await,
+                () = status.wait_started(), if !announced => {
+                    announced = true;
+                    self.show(AgentHealth::Healthy).await;
+                }
+                _ = checks.tick() => if self.is_stale(status) {
+                    tracing::error!(agent = %self.plan.id, "agent hangs: no sign of life");
+                    task.abort();
+                    return match timeout(STOP_TIME_MAX, task).await {
+                        Ok(_) => Ended::Failed("it hung".to_owned()),
+                        Err(_) => Ended::Stuck,
+                    };
+                },
+            }
+        }
+    }
+
+    async fn wind_down(&self, mut task: JoinHandle<Exit>) -> Ended {
+        // The agent has its own limits for its stop function and its tasks.
+        match timeout(STOP_TIME_MAX * 3, &mut task).await {
+            Ok(exit) => ended(exit),
+            Err(_) => {
+                task.abort();
+                Ended::Stuck
+            }
+        }
+    }
+
+    fn is_stale(&self, status: &AgentStatus) -> bool {
+        let beat_ns = status.beat_ns();
+        let silent = self.grounds.clock.now().mono_ns.saturating_sub(beat_ns);
+        let allowed = beacon(&self.plan) * BEACONS_MISSED_MAX;
+        beat_ns > 0 && u128::from(silent) > allowed.as_nanos()
+    }
+
+    async fn show(&self, health: AgentHealth) {
+        self.grounds
+            .switch
+            .health(self.plan.id.clone(), health)
+            .await;
+    }
+
+    async fn stuck(&self) {
+        let agent = &self.plan.id;
+        tracing::error!(%agent, "agent is stuck: it does not stop, and is not started again");
+        self.show(AgentHealth::Stuck).await;
+        if let Some(stuck) = &self.grounds.stuck
+            && stuck
+                .send(format!("the agent {agent} is stuck"))
+                .await
+                .is_err()
+        {
+            tracing::debug!("the node is stopping already");
+        }
+    }
+}
+
+fn ended(exit: Result<Exit, tokio::task::JoinError>) -> Ended {
+    match exit {
+        Ok(Exit::Stopped) => Ended::Normal,
+        Ok(Exit::Unstopped) => Ended::Stuck,
+        Ok(Exit::Failed(error)) => Ended::Failed(chain(&error)),
+        Err(error) if error.is_panic() => Ended::Failed(panic_text(error.into_panic().as_ref())),
+        Err(_) => Ended::Failed("its task was ended".to_owned()),
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    format!("it panicked: {}", text.unwrap_or("without a text"))
+}
+
+fn chain(error: &AgentError) -> String {
+    let mut text = error.to_string();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

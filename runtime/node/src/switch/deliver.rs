@@ -1,0 +1,157 @@
+//! Packets into mailboxes: the checks that every packet passes, from near or far.
+
+use skep_agent::{
+    Answer, AskError, AskEvent, Delivery, DurableRef, HANDLER_REPLY_ERROR, Principal, admit,
+};
+use skep_identity::check_request;
+use skep_packet::{Kind, OutboxMark, Packet, Refusal, Scope, decode_content};
+use skep_swarm::{
+    asks::ReplyVerdict,
+    delivery::{self, Outcome, Ticket},
+};
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::Switch;
+use crate::metrics::OfAgent;
+
+impl Switch {
+    /// Puts a packet into its agent's mailbox, or says why not.
+    pub(super) fn deliver(&mut self, ticket: Ticket, packet: Packet, durable: Option<OutboxMark>) {
+        let outcome = match self.hand_over(packet, durable) {
+            Ok(()) => Outcome::Queued,
+            Err(reason) => {
+                self.metrics.refused(reason);
+                Outcome::Refused(reason)
+            }
+        };
+        self.delivery
+            .handle(self.now(), delivery::Input::Delivered { ticket, outcome });
+    }
+
+    fn hand_over(&mut self, packet: Packet, durable: Option<OutboxMark>) -> Result<(), Refusal> {
+        let mut late = false;
+        if packet.kind == Kind::Reply {
+            let Some(unasked) = self.settle(packet)? else {
+                return Ok(());
+            };
+            late = true;
+            return self.mail(unasked, durable, late);
+        }
+        self.mail(packet, durable, late)
+    }
+
+    /// Gives an answer to whoever asked; hands it back where it came too late.
+    fn settle(&mut self, packet: Packet) -> Result<Option<Packet>, Refusal> {
+        let token = packet.token.as_ref().ok_or(Refusal::Malformed)?;
+        let verdict = self.asks.reply(&packet.target.agent, token, &packet.from);
+        let (id, ends) = match verdict {
+            ReplyVerdict::Settles(id) => (id, true),
+            ReplyVerdict::Part(id) => (id, false),
+            ReplyVerdict::NotAsked => return Err(Refusal::Denied),
+            ReplyVerdict::Late | ReplyVerdict::Unknown => {
+                let handlers = self.local.mailboxes.get(&packet.target.agent);
+                let named = handlers.is_some_and(|mailbox| {
+                    mailbox
+                        .handlers
+                        .iter()
+                        .any(|info| info.name == packet.handler.as_str())
+                });
+                // An agent that has no handler for late answers does not want them.
+                return Ok(named.then_some(packet));
+            }
+        };
+        let event = if packet.handler.as_str() == HANDLER_REPLY_ERROR {
+            let message = decode_content(&packet.content).unwrap_or_default();
+            AskEvent::Failed(AskError::Handler {
+                endpoint: packet.from,
+                message,
+            })
+        } else {
+            AskEvent::Answer(Answer {
+                from: packet.from,
+                content: packet.content,
+            })
+        };
+        self.tell_asker(id, event, ends);
+        Ok(None)
+    }
+
+    fn mail(
+        &mut self,
+        packet: Packet,
+        durable: Option<OutboxMark>,
+        late: bool,
+    ) -> Result<(), Refusal> {
+        self.check_served(&packet)?;
+        let principal = self.principal(&packet)?;
+        let agent = packet.target.agent.clone();
+        let mailbox = self.local.mailboxes.get(&agent).ok_or(Refusal::AgentDown)?;
+        admit(&mailbox.handlers, &packet.handler, &principal)?;
+        let sender = packet.from.node.clone();
+        let durable = durable.map(|mark| DurableRef { sender, mark });
+        match mailbox.sender.try_send(Delivery {
+            packet,
+            principal,
+            durable,
+            late,
+        }) {
+            Ok(()) => {
+                let label = OfAgent {
+                    agent: agent.to_string(),
+                };
+                self.metrics.packets_delivered.get_or_create(&label).inc();
+                Ok(())
+            }
+            Err(TrySendError::Full(_)) => Err(Refusal::MailboxFull),
+            Err(TrySendError::Closed(_)) => Err(Refusal::AgentDown),
+        }
+    }
+
+    /// The agent is of this node, and serves the role it was found by, for this sender.
+    fn check_served(&self, packet: &Packet) -> Result<(), Refusal> {
+        let card = self
+            .members
+            .card(&packet.target.agent)
+            .ok_or(Refusal::NotServed)?;
+        let Some(role) = &packet.role else {
+            return Ok(());
+        };
+        let near = packet.from.node == self.me.node;
+        let serves = card.roles.iter().any(|served| {
+            served.role == *role
+                && served.handler == packet.handler
+                && (near || served.scope == Scope::Swarm)
+        });
+        if serves {
+            Ok(())
+        } else {
+            Err(Refusal::NotServed)
+        }
+    }
+
+    /// Who stands behind a packet: the operator whose proof it carries, else the agent that sent it.
+    fn principal(&self, packet: &Packet) -> Result<Principal, Refusal> {
+        let Some(proof) = &packet.proof else {
+            return Ok(Principal::Agent(packet.from.clone()));
+        };
+        let seat = self.seat.as_ref().ok_or(Refusal::Denied)?;
+        let token = packet.token.as_ref().ok_or(Refusal::Denied)?;
+        let service = packet.role.as_ref().ok_or(Refusal::Denied)?;
+        let now_ms = self.now().unix_ms;
+        let who = check_request(
+            proof,
+            &seat.keyring,
+            now_ms,
+            service.as_str(),
+            &packet.content,
+            token,
+        )?;
+        if who.router != packet.from.node {
+            return Err(Refusal::Denied);
+        }
+        Ok(Principal::Operator {
+            name: who.name,
+            level: who.level,
+        })
+    }
+}

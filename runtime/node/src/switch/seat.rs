@@ -1,0 +1,332 @@
+//! The node's seat in the swarm: its keys, its seals and its connections.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use arc_swap::ArcSwap;
+use skep_identity::{Identity, Keyring, Opener, Sealer};
+use skep_mesh::{Mesh, MeshEvent};
+use skep_packet::{Batch, Frame, Hello, Lane, NodeId, Signed, WirePacket, encode};
+use skep_swarm::{asks::AskInput, delivery, membership};
+
+use super::Switch;
+use crate::signer::{SignResult, Signer, What};
+
+/// The node's seat in the swarm; there once its keys are made.
+pub(crate) struct Seat {
+    pub(crate) identity: Identity,
+    pub(crate) keyring: Keyring,
+    /// The keyring as others read it: the mesh's gate, the door.
+    pub(crate) shared_keyring: Arc<ArcSwap<Keyring>>,
+    pub(crate) sealer: Sealer,
+    pub(crate) opener: Opener,
+    pub(crate) signer: Signer,
+    pub(crate) mesh: Mesh,
+    /// Where other nodes reach this one.
+    pub(crate) listen: Vec<SocketAddr>,
+    /// Enrolled nodes that are known from before, or were told by whoever let this one in.
+    pub(crate) known: Vec<KnownNode>,
+}
+
+/// An enrolled node: its name, where it listens, its passport if it is known.
+pub(crate) type KnownNode = (NodeId, Vec<SocketAddr>, Option<Signed>);
+
+/// What the seat's threads and tasks tell the switch.
+pub(crate) enum SeatInput {
+    /// The keys are made and the mesh listens.
+    Taken(Box<Seat>),
+    /// Something happened on a connection.
+    Mesh(MeshEvent),
+    /// The signer is done.
+    Signed(SignResult),
+}
+
+impl Seat {
+    pub(super) fn next_wake(&self) -> Option<u64> {
+        self.sealer.next_wake()
+    }
+}
+
+impl Switch {
+    pub(super) fn seat_input(&mut self, input: SeatInput) {
+        match input {
+            SeatInput::Taken(seat) => self.take_seat(*seat),
+            SeatInput::Mesh(event) => self.mesh_event(event),
+            SeatInput::Signed(result) => self.signed(result),
+        }
+    }
+
+    fn take_seat(&mut self, mut seat: Seat) {
+        let known = std::mem::take(&mut seat.known);
+        let now = self.now();
+        for (node, addresses, passport) in known {
+            if let Some(passport) = passport
+                && let Err(reason) = seat.keyring.admit(&passport, now.unix_ms)
+            {
+                tracing::info!(%node, reason = reason.name(), "enrolled node no longer counts");
+                continue;
+            }
+            self.members.addresses.insert(node, addresses);
+        }
+        self.members.own.addresses = seat.addresses();
+        self.members.own.labels = match &seat.identity.passport.holder {
+            skep_identity::Holder::Node { labels, .. } => labels.clone(),
+            _ => std::collections::BTreeMap::new(),
+        };
+        self.seat = Some(seat);
+        self.publish_keyring();
+        self.tell_enrolled();
+        self.own_changed();
+    }
+
+    pub(super) fn publish_keyring(&self) {
+        if let Some(seat) = &self.seat {
+            seat.shared_keyring.store(Arc::new(seat.keyring.clone()));
+        }
+    }
+
+    fn mesh_event(&mut self, event: MeshEvent) {
+        match event {
+            MeshEvent::Up {
+                peer,
+                hello,
+                remote,
+                ..
+            } => {
+                tracing::info!(node = %peer, %remote, "connected");
+                self.peer_up(&peer, &hello);
+            }
+            MeshEvent::Down { peer, reason, .. } => {
+                tracing::info!(node = %peer, ?reason, "disconnected");
+                self.metrics.peers_connected.dec();
+                let now = self.now();
+                self.membership
+                    .handle(now, membership::Input::PeerDown { node: peer.clone() });
+                self.delivery
+                    .handle(now, delivery::Input::PeerDown { node: peer });
+            }
+            MeshEvent::Frame { peer, lane, frame } => self.frame(peer, lane, frame),
+            MeshEvent::BadFrame { peer, refusal, .. } => {
+                self.metrics.refused(refusal);
+                tracing::warn!(node = %peer, reason = refusal.name(), "frame refused");
+            }
+            MeshEvent::Refused {
+                remote,
+                node,
+                refusal,
+            } => {
+                self.metrics.refused(refusal);
+                tracing::warn!(%remote, ?node, reason = refusal.name(), "connection refused");
+            }
+            MeshEvent::DialFailed {
+                peer,
+                attempts,
+                error,
+            } => {
+                tracing::debug!(node = %peer, attempts, error, "node could not be reached");
+            }
+            _ => {}
+        }
+    }
+
+    fn peer_up(&mut self, peer: &NodeId, hello: &Hello) {
+        let now = self.now();
+        self.metrics.peers_connected.inc();
+        if let Some(seat) = &mut self.seat
+            && let Err(reason) = seat.keyring.admit(&hello.passport, now.unix_ms)
+        {
+            self.metrics.refused(reason);
+            return;
+        }
+        self.publish_keyring();
+        self.learn_address(peer, &hello.listen, &hello.passport);
+        let (node, boot) = (peer.clone(), hello.boot);
+        self.asks
+            .handle(now, AskInput::NodeBoot(node.clone(), boot));
+        self.delivery.handle(
+            now,
+            delivery::Input::PeerUp {
+                node: node.clone(),
+                boot,
+            },
+        );
+        self.membership
+            .handle(now, membership::Input::PeerUp { node, boot });
+    }
+
+    fn frame(&mut self, peer: NodeId, lane: Lane, frame: Frame) {
+        let now = self.now();
+        match frame {
+            Frame::Swim(swim) => {
+                self.membership
+                    .handle(now, membership::Input::Swim { from: peer, swim });
+            }
+            Frame::Versions { versions, answer } => {
+                let input = membership::Input::Versions {
+                    from: peer,
+                    versions,
+                    answer,
+                };
+                self.membership.handle(now, input);
+            }
+            Frame::Goodbye => {
+                self.membership
+                    .handle(now, membership::Input::Goodbye { from: peer });
+            }
+            Frame::Want(nodes) => self.wanted(&peer, &nodes),
+            Frame::Descriptors(found) => self.descriptors(found),
+            Frame::Batch(batch) => self.batch(&batch),
+            Frame::Ack(ack) => {
+                if ack.lane == Lane::Bulk
+                    && let Some(seat) = &self.seat
+                {
+                    // Delivery keeps its own count of what is on its way on this lane.
+                    seat.mesh.release_bulk(&peer, usize::MAX);
+                }
+                self.delivery
+                    .handle(now, delivery::Input::Ack { from: peer, ack });
+            }
+            Frame::Settled(settled) => {
+                self.delivery.handle(
+                    now,
+                    delivery::Input::Settled {
+                        from: peer,
+                        settled,
+                    },
+                );
+            }
+            Frame::Refused {
+                boot,
+                sender_boot,
+                packets,
+            } => {
+                let input = delivery::Input::Refused {
+                    from: peer,
+                    boot,
+                    sender_boot,
+                    packets,
+                };
+                self.delivery.handle(now, input);
+            }
+            Frame::Hello(_) | Frame::Revocations(_) => {
+                tracing::debug!(node = %peer, ?lane, "frame without a use here");
+            }
+        }
+    }
+
+    fn batch(&mut self, batch: &Batch) {
+        let now = self.now();
+        let Some(seat) = &mut self.seat else { return };
+        let opened = match seat.opener.open(batch, &seat.keyring, now.unix_ms) {
+            Ok(opened) => opened,
+            Err(reason) => {
+                tracing::warn!(reason = reason.name(), "batch refused");
+                return self.metrics.refused(reason);
+            }
+        };
+        let Some(from) = opened.signer.passport.node().cloned() else {
+            return;
+        };
+        let mut refused = Vec::new();
+        for packet in opened.packets {
+            match packet {
+                Ok(wire) => {
+                    self.metrics.packets_received.inc();
+                    let (from, boot) = (from.clone(), opened.boot);
+                    self.delivery
+                        .handle(now, delivery::Input::Received { from, boot, wire });
+                }
+                Err(packet) => {
+                    self.metrics.refused(packet.reason);
+                    refused.push(packet);
+                }
+            }
+        }
+        if !refused.is_empty() {
+            let input = delivery::Input::Reject {
+                from,
+                boot: opened.boot,
+                packets: refused,
+            };
+            self.delivery.handle(now, input);
+        }
+    }
+
+    /// Queues a packet for the next signature. At the sealer's bound it is dropped: delivery tries
+    /// again what must arrive.
+    pub(super) fn transmit(&mut self, to: &NodeId, wire: &WirePacket) {
+        let Some(seat) = &mut self.seat else { return };
+        if let Err(error) = seat.sealer.push(to, wire.packet.lane, encode(wire)) {
+            tracing::debug!(node = %to, %error, "packet not sealed");
+        }
+    }
+
+    /// Has the next batch signed, if one may be.
+    pub(super) fn seal(&mut self) {
+        let now = self.now();
+        let Some(seat) = &mut self.seat else { return };
+        if let Some(job) = seat.sealer.poll(now)
+            && !seat.signer.sign(What::Batch(job.id), job.statement)
+        {
+            tracing::error!("the signer does not take a batch: its packets are sent again later");
+        }
+    }
+
+    fn signed(&mut self, result: SignResult) {
+        let SignResult {
+            what,
+            bytes,
+            signature,
+        } = result;
+        let signature = match signature {
+            Ok(signature) => signature,
+            Err(error) => return tracing::error!(%error, "a signature could not be made"),
+        };
+        let now = self.now();
+        let Some(seat) = &mut self.seat else { return };
+        match what {
+            What::Batch(id) => {
+                self.metrics.batches_signed.inc();
+                for (to, batch) in seat.sealer.signed(now, id, &signature) {
+                    let n_packets = batch.packets.len();
+                    let (lane, frame) = (batch.lane, Frame::Batch(batch));
+                    match seat.mesh.send(&to, lane, &frame) {
+                        Ok(_) => drop(self.metrics.packets_sent.inc_by(n_packets as u64)),
+                        Err(error) => tracing::debug!(node = %to, %error, "batch not sent"),
+                    }
+                }
+            }
+            What::Descriptor(version) => {
+                let signer = seat.identity.key.id();
+                self.descriptor_signed(
+                    version,
+                    Signed {
+                        signer,
+                        body: bytes,
+                        signature,
+                    },
+                );
+            }
+        }
+    }
+
+    /// Sends a frame where a connection is up; else it is dropped, and whoever wants it asks again.
+    pub(super) fn send_frame(&mut self, to: &NodeId, lane: Lane, frame: Frame) {
+        let Some(seat) = &self.seat else { return };
+        match seat.mesh.send(to, lane, &frame) {
+            Ok(_) => {}
+            Err(skep_mesh::SendError::NotConnected) => self.dial(to),
+            Err(error) => tracing::debug!(node = %to, %error, "frame not sent"),
+        }
+    }
+
+    /// Connects to a node whose address is known.
+    pub(super) fn dial(&mut self, node: &NodeId) {
+        let Some(seat) = &self.seat else { return };
+        let Some(addresses) = self.members.addresses.get(node) else {
+            return;
+        };
+        if let Err(error) = seat.mesh.connect(node, addresses) {
+            tracing::debug!(%node, %error, "node not dialled");
+        }
+    }
+}

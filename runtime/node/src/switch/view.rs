@@ -1,0 +1,121 @@
+//! The swarm as this node sees it, for those who show it. Written by the switch, read by the door.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use skep_agent::{NodeState, NodeTree, TreeNode};
+use skep_packet::{AgentHealth, Descriptor, MemberState, NodeId};
+
+/// Kinds of dead letters that are counted apart; further ones are counted together.
+const LETTERS_MAX: usize = 1024;
+
+/// The swarm as this node sees it.
+#[derive(Debug)]
+pub(crate) struct View {
+    shown: Mutex<Shown>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    own: Descriptor,
+    others: BTreeMap<NodeId, (Option<Arc<Descriptor>>, MemberState)>,
+    outbox: BTreeMap<String, u64>,
+    dead_letters: BTreeMap<(String, &'static str), u64>,
+}
+
+impl View {
+    pub(crate) fn new(own: Descriptor) -> Self {
+        let shown = Shown {
+            own,
+            others: BTreeMap::new(),
+            outbox: BTreeMap::new(),
+            dead_letters: BTreeMap::new(),
+        };
+        Self {
+            shown: Mutex::new(shown),
+        }
+    }
+
+    fn shown(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn set_own(&self, own: Descriptor) {
+        self.shown().own = own;
+    }
+
+    pub(super) fn set_other(&self, descriptor: Arc<Descriptor>, state: Option<MemberState>) {
+        let node = descriptor.node.clone();
+        let state = state.unwrap_or(MemberState::Suspect);
+        self.shown().others.insert(node, (Some(descriptor), state));
+    }
+
+    pub(super) fn set_state(&self, node: &NodeId, state: MemberState) {
+        let mut shown = self.shown();
+        shown.others.entry(node.clone()).or_insert((None, state)).1 = state;
+    }
+
+    pub(super) fn set_outbox(&self, outbox: BTreeMap<String, u64>) {
+        self.shown().outbox = outbox;
+    }
+
+    pub(super) fn dead_letter(&self, wanted: String, reason: &'static str) {
+        let mut shown = self.shown();
+        let full = shown.dead_letters.len() >= LETTERS_MAX;
+        let key = if full {
+            ("others".to_owned(), reason)
+        } else {
+            (wanted, reason)
+        };
+        *shown.dead_letters.entry(key).or_default() += 1;
+    }
+
+    /// The swarm, this node first.
+    pub(crate) fn tree(&self) -> NodeTree {
+        let shown = self.shown();
+        let own = TreeNode::of(&shown.own, MemberState::Alive);
+        let other = |(node, (descriptor, state)): (&NodeId, &(Option<Arc<Descriptor>>, _))| {
+            match descriptor {
+                Some(descriptor) => TreeNode::of(descriptor, *state),
+                None => TreeNode {
+                    node: node.clone(),
+                    state: *state,
+                    addresses: Vec::new(),
+                    program: String::new(),
+                    agents: Vec::new(),
+                },
+            }
+        };
+        let letter = |((wanted, reason), n): (&(String, &'static str), &u64)| {
+            (wanted.clone(), (*reason).to_owned(), *n)
+        };
+        NodeTree {
+            node: shown.own.node.clone(),
+            nodes: std::iter::once(own)
+                .chain(shown.others.iter().map(other))
+                .collect(),
+            state: NodeState {
+                outbox: shown
+                    .outbox
+                    .iter()
+                    .map(|(wanted, n)| (wanted.clone(), *n))
+                    .collect(),
+                dead_letters: shown.dead_letters.iter().map(letter).collect(),
+            },
+        }
+    }
+
+    /// Agents of this node that do not take packets, and how they are.
+    pub(crate) fn not_healthy(&self) -> Vec<(String, AgentHealth)> {
+        let shown = self.shown();
+        let sick = shown
+            .own
+            .agents
+            .iter()
+            .filter(|card| card.health != AgentHealth::Healthy);
+        sick.map(|card| (card.agent.to_string(), card.health))
+            .collect()
+    }
+}
