@@ -1,1 +1,17 @@
 //! Every agent this binary knows.
+//!
+//! A new agent is its folder, its dependency here, and its line in the list.
+
+use skep_agent::AgentSpec;
+
+/// The programs of all agents, by kind in alphabetical order.
+static SPECS: &[AgentSpec] = &[skep_log_watcher::SPEC, skep_rpc_router::SPEC];
+
+/// The programs of all agents, by kind in alphabetical order.
+#[must_use]
+pub fn specs() -> &'static [AgentSpec] {
+    SPECS
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,90 @@
+//! What can be typed.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use crate::verb::{
+    call::Call, check::Check, completions::Completions, digest::Digest, init::Init, invite::Invite,
+    join::Join, operator::Operator, tree::Tree, up::Up,
+};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0   it worked
+  1   it did not; the reason stands on stderr
+  2   the command line makes no sense
+  78  the directive is not usable
+
+Environment:
+  SKEP_HOME   the home, unless --home says otherwise
+  NO_COLOR    no colors";
+
+/// A swarm of agents that watches the logs of your hosts.
+#[derive(Debug, Parser)]
+#[command(name = "skep", version, after_help = EXIT_CODES, disable_help_subcommand = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) globals: Globals,
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Debug, Clone, Args)]
+#[command(next_help_heading = "Everywhere")]
+pub(crate) struct Globals {
+    /// The folder of a node's keys, state and sockets [default: /var/lib/skep for root, else
+    /// $XDG_STATE_HOME/skep]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) home: Option<PathBuf>,
+    /// Act as the operator of this bundle (see `skep operator add`)
+    #[arg(long = "as", value_name = "FILE", global = true)]
+    pub(crate) bundle: Option<PathBuf>,
+    /// Where to reach a node of the swarm, instead of where the bundle says
+    #[arg(long, value_name = "HOST:PORT", global = true)]
+    pub(crate) at: Option<String>,
+    /// How results are printed
+    #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
+    pub(crate) format: OutputFormat,
+    /// Say less: no progress, no hints
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Say more; twice for still more
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum OutputFormat {
+    /// For people
+    Text,
+    /// For programs: one JSON document
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Run a node here, in the foreground
+    Up(Up),
+    /// Mint a swarm and its first node, without running it
+    Init(Init),
+    /// Make a one-time invitation for another host
+    Invite(Invite),
+    /// Make this host a node of a swarm that invited it
+    Join(Join),
+    /// Let people in
+    Operator(Operator),
+    /// Look for mistakes in a directive, and show the tree that would run
+    Check(Check),
+    /// Show every node and agent of the swarm
+    Tree(Tree),
+    /// Ask for a digest of the logs
+    Digest(Digest),
+    /// Ask whoever serves a role
+    Call(Call),
+    /// Print a shell's completions
+    Completions(Completions),
+}

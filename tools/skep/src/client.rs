@@ -1,0 +1,13 @@
+//! A client of the door, as `docs/PROTOCOL.md` tells how to write one.
+
+mod access;
+mod answers;
+mod control;
+mod dial;
+mod session;
+
+pub(crate) use access::{Access, Route};
+pub(crate) use answers::{Answers, End};
+pub(crate) use control::get;
+pub(crate) use session::Session;
+pub(crate) use session::refused;

@@ -1,0 +1,54 @@
+//! The verbs, one file each.
+
+pub(crate) mod call;
+pub(crate) mod check;
+pub(crate) mod completions;
+pub(crate) mod digest;
+pub(crate) mod init;
+pub(crate) mod invite;
+pub(crate) mod join;
+mod offline;
+pub(crate) mod operator;
+pub(crate) mod tree;
+mod unit;
+pub(crate) mod up;
+
+use std::future::Future;
+
+use crate::{
+    cli::{Globals, Verb},
+    failure::{Failure, Kind},
+    logs,
+};
+
+/// Does what was typed.
+pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
+    match &verb {
+        Verb::Up(_) => {}
+        _ => logs::begin(globals, "error"),
+    }
+    match verb {
+        Verb::Up(up) => up.run(globals),
+        Verb::Init(init) => init.run(globals),
+        Verb::Invite(invite) => invite.run(globals),
+        Verb::Join(join) => block_on(join.run(globals)),
+        Verb::Operator(operator) => operator.run(globals),
+        Verb::Check(check) => check.run(globals),
+        Verb::Tree(tree) => block_on(tree.run(globals)),
+        Verb::Digest(digest) => digest.run(globals),
+        Verb::Call(call) => block_on(call.run(globals)),
+        Verb::Completions(completions) => {
+            completions.run();
+            Ok(())
+        }
+    }
+}
+
+/// Runs what waits on one thread; a client needs no more.
+pub(crate) fn block_on<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| Failure::of(Kind::Node, &error))?;
+    runtime.block_on(work)
+}

@@ -1,0 +1,116 @@
+//! `skep operator`.
+
+use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
+
+use clap::{Args, Subcommand, ValueEnum};
+use serde_json::json;
+use skep_node::Clock;
+use skep_packet::Level;
+
+use crate::{
+    cli::{Globals, OutputFormat},
+    failure::{Failure, Kind},
+    output, places,
+};
+
+/// Let people in
+#[derive(Debug, Args)]
+pub(crate) struct Operator {
+    #[command(subcommand)]
+    deed: Deed,
+}
+
+#[derive(Debug, Subcommand)]
+enum Deed {
+    /// Make an operator, and the file to hand over
+    ///
+    /// The file holds the operator's private key: hand it over on a safe way, mode 0600.
+    #[command(after_help = "\
+Examples:
+  skep operator add ann --role viewer --out ann.skep
+  skep --as ann.skep digest")]
+    Add(Add),
+}
+
+#[derive(Debug, Args)]
+struct Add {
+    /// The operator's name
+    name: String,
+    /// What the operator may do
+    #[arg(long)]
+    role: Role,
+    /// Where the bundle is written
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Role {
+    /// Look: digests, states
+    Viewer,
+    /// Act on what runs
+    Operator,
+    /// Change what runs, and who may
+    Admin,
+}
+
+impl Operator {
+    pub(crate) fn run(self, globals: &Globals) -> Result<(), Failure> {
+        let Deed::Add(add) = self.deed;
+        let home = places::home(globals)?;
+        let level = match add.role {
+            Role::Viewer => Level::Viewer,
+            Role::Operator => Level::Operator,
+            Role::Admin => Level::Admin,
+        };
+        let now_ms = Clock::start().now().unix_ms;
+        let bundle = home.add_operator(&add.name, level, now_ms);
+        let mut bundle = bundle.map_err(|error| places::failure(&error))?;
+        if let Some(at) = &globals.at {
+            bundle.address.clone_from(at);
+        }
+        let bytes = bundle
+            .to_bytes()
+            .map_err(|error| Failure::of(Kind::Home, &error))?;
+        write(&add.out, &bytes)?;
+        let path = add.out.display().to_string();
+        match globals.format {
+            OutputFormat::Json => output::document(&json!({
+                "operator": bundle.name,
+                "level": level.name(),
+                "address": bundle.address,
+                "file": path,
+            })),
+            OutputFormat::Text => {
+                let name = &bundle.name;
+                output::line(&format!(
+                    "{name} is a {} now; hand over {path}",
+                    level.name()
+                ));
+                if bundle.address.is_empty() {
+                    output::hint(
+                        globals,
+                        "no node runs here, so the bundle names no address: use it with --at HOST:PORT",
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A private key must not be readable by others, not even for a moment, and replaces no file.
+fn write(path: &PathBuf, bytes: &[u8]) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|error| {
+        let message = format!("{} cannot be written", path.display());
+        Failure::new(Kind::File, message)
+            .because(&error)
+            .cure("name a new file with --out")
+    })
+}
