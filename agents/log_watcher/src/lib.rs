@@ -17,6 +17,7 @@ mod question;
 mod read;
 mod shared;
 mod show;
+mod watch;
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -83,6 +84,9 @@ impl Agent for LogWatcher {
         let interrupted = ask::settle_interrupted(ctx, &self.shared).await?;
         self.shared.shown().interrupted = interrupted;
         ctx.spawn(patrol::walk(ctx.clone(), self.shared.clone()));
+        if let Some(watch) = &self.shared.terms.watch {
+            ctx.spawn(watch::look_on(ctx.clone(), self.shared.clone(), watch.clone()));
+        }
         Ok(())
     }
 
