@@ -60,6 +60,11 @@ pub const GROUPS: &[Group] = &[
         needs: &[Need::Namespaces, Need::Root, Need::Binary],
     },
     Group {
+        name: "mail",
+        shows: "a real Postfix delivers what people are told",
+        needs: &[Need::Namespaces, Need::Root, Need::Binary],
+    },
+    Group {
         name: "trio",
         shows: "three nodes on hosts of their own: answers, and what is left when one is killed",
         needs: &[Need::Namespaces, Need::Binary],

@@ -91,7 +91,7 @@ impl Swarm {
                 .with_context(|| format!("no join line in {invite:?}"))?;
             let join: Vec<&str> = join.lines().next().unwrap_or_default().split(' ').collect();
             let own_home = home.to_string_lossy();
-            let args = [&["--home", &*own_home, "join"], &join[..]].concat();
+            let args = [&["--home", &*own_home, "join", "--name", name], &join[..]].concat();
             self.skep.run(Some(&host), &args)?;
         }
         self.members.push(Member {
@@ -113,7 +113,11 @@ impl Swarm {
         let member = self.member(name)?;
         let directive = member.directive.to_string_lossy().into_owned();
         let listen = member.host.address().to_owned();
-        let args = ["--directive", &directive, "--listen", &listen];
+        let mut args = vec!["--directive", &directive, "--listen", &listen];
+        // All hosts here share the machine's name.
+        if !member.home.exists() {
+            args.extend(["--name", name]);
+        }
         let mut node = skep.up(Some(&member.host), &member.home, &args)?;
         let home = member.home.to_string_lossy().into_owned();
         let answers = || {

@@ -2,10 +2,10 @@
 //! clients did.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Value, json};
-use skep_tests_e2e::{Apache, Root, Rsyslog, Skep, Sshd};
+use skep_tests_e2e::{Apache, Root, Rsyslog, Skep, Sshd, Swarm, documents};
 
 const ATTACKER: &str = "203.0.113.9";
 const SCANNER: &str = "198.51.100.7";
@@ -186,8 +186,31 @@ fn digest_is_what_clients_did(template: &str) {
     let digest = skep.json(None, &args).unwrap();
     eprintln!("{digest:#}");
     compare_sshd(&digest["collectors"]["sshd"], &deeds, text.lines().count());
+    compare_httpd(&digest["collectors"]["httpd"], &statuses);
 
-    let httpd = &digest["collectors"]["httpd"];
+    let live = live_digest(rsyslog.file(), apache.access_log());
+    compare_sshd(&live["collectors"]["sshd"], &deeds, text.lines().count());
+    compare_httpd(&live["collectors"]["httpd"], &statuses);
+}
+
+/// The digest of the same files from a running node.
+fn live_digest(auth: &Path, access: &Path) -> Value {
+    let mut swarm = Swarm::get().unwrap();
+    let collectors = json!({ "sshd": { "paths": [auth] }, "httpd": { "paths": [access] } });
+    let directive = json!({ "children": [
+        { "universal_id": "watcher-1", "name": "log_watcher", "config": { "collectors": collectors } },
+        { "universal_id": "router-1", "name": "rpc_router" },
+    ] });
+    let host = swarm.host("n1").unwrap();
+    swarm.add("n1", host, &directive).unwrap();
+    let args = ["digest", "--collectors", "sshd,httpd", "--format", "json"];
+    let said = swarm.at("n1", &args).unwrap();
+    let digests = documents(&said, "collectors").unwrap();
+    assert_eq!(digests.len(), 1, "{said}");
+    digests[0].clone()
+}
+
+fn compare_httpd(httpd: &Value, statuses: &BTreeMap<u16, u64>) {
     let requests: u64 = statuses.values().sum();
     assert_eq!(httpd["lines_read"], json!(requests));
     let class = |class: u16| -> u64 {
