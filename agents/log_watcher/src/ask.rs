@@ -11,6 +11,7 @@ use skep_agent::Outgoing;
 use skep_agent::Request;
 use skep_agent::SendError;
 use skep_agent::StoreError;
+use skep_agent::Tx;
 use skep_packet::Scope;
 use skep_packet::Token;
 use skep_protocol::callback::Answering;
@@ -189,10 +190,9 @@ pub(crate) async fn settle(
         if matches!(outcome, Outcome::Failed(_)) {
             remember(
                 tx,
-                Settled {
+                &Settled {
                     question: question.clone(),
                     answering,
-                    at_ms: now_ms,
                 },
             )?;
         }
@@ -201,17 +201,15 @@ pub(crate) async fn settle(
     .await
 }
 
-fn remember(tx: &mut skep_agent::Tx, settled: Settled) -> Result<(), StoreError> {
-    let mut known: Vec<(String, Settled)> =
-        tx.scan(question::SETTLED, None, question::SETTLED_MAX)?;
-    if known.len() >= question::SETTLED_MAX {
-        known.sort_by_key(|(_, settled)| settled.at_ms);
-        tx.delete(&known[0].0);
+/// Remembers a question for an answer that comes late; forgets the oldest.
+fn remember(tx: &mut Tx, settled: &Settled) -> Result<(), StoreError> {
+    let mut order: Vec<String> = tx.get(question::SETTLED_ORDER)?.unwrap_or_default();
+    order.push(settled.question.query_id.clone());
+    while order.len() > question::SETTLED_MAX {
+        tx.delete(&question::settled_key(&order.remove(0)));
     }
-    tx.put(
-        &format!("{}{}", question::SETTLED, settled.question.query_id),
-        &settled,
-    );
+    tx.put(question::SETTLED_ORDER, &order);
+    tx.put(&question::settled_key(&settled.question.query_id), settled);
     Ok(())
 }
 
@@ -254,7 +252,7 @@ pub(crate) async fn late(
     if oracles.iter().all(|oracle| oracle.address != request.from) {
         return refuse("only who serves the oracle's role may answer");
     }
-    let key = format!("{}{}", question::SETTLED, response.query_id);
+    let key = question::settled_key(&response.query_id);
     let Some(settled) = ctx.get::<Settled>(&key)? else {
         return refuse("no such question is waiting for an answer");
     };
@@ -266,7 +264,6 @@ pub(crate) async fn late(
         let Some(Settled {
             question,
             mut answering,
-            ..
         }) = tx.get::<Settled>(&key)?
         else {
             return Ok(());

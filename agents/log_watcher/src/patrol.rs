@@ -89,7 +89,8 @@ async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), Store
     };
     let seq = after.patrols;
     let answering = Answering::new(nobody(), ctx.address().clone());
-    let question = shared.terms.oracle.as_ref().map(|terms| Question {
+    let asked = shared.terms.oracle.as_ref().filter(|_| has_news(&report));
+    let question = asked.map(|terms| Question {
         query_id: query_id(&format!("patrol {seq} {from_ms} {until_ms}"), ctx.address()),
         deadline_ms: ctx.now().plus(terms.timeout).unix_ms,
         format: Format::Text,
@@ -118,6 +119,12 @@ async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), Store
     show(shared, &kept, seq);
     hand_on(ctx.clone(), shared.clone(), kept, question);
     Ok(())
+}
+
+/// Whether there is anything to ask an oracle about.
+fn has_news(report: &DigestReport) -> bool {
+    let mut coverages = report.collectors.0.iter().map(|(_, found)| &found.coverage);
+    coverages.any(|coverage| coverage.lines.analysed > 0 || !coverage.gaps.is_empty())
 }
 
 /// Reads what came since the checkpoint, on a thread of its own.

@@ -31,10 +31,13 @@ pub(crate) const OPEN: &str = "question/";
 pub(crate) const ANSWERING: &str = "answering/";
 
 /// Questions that ended without a report, so that a late one can be shown.
-pub(crate) const SETTLED: &str = "settled/";
+const SETTLED: &str = "settled/";
+
+/// Their query ids, the oldest first.
+pub(crate) const SETTLED_ORDER: &str = "settled-order";
 
 /// Settled questions that are remembered; the oldest go.
-pub(crate) const SETTLED_MAX: usize = 100;
+pub(crate) const SETTLED_MAX: usize = 20;
 
 /// The name space of query ids; random, fixed for good.
 const SPACE: Uuid = Uuid::from_u128(0x9d1c_44b2_6a0e_4f83_b7de_20f1_86c5_3e97);
@@ -57,7 +60,6 @@ pub(crate) struct Question {
 pub(crate) struct Settled {
     pub(crate) question: Question,
     pub(crate) answering: Answering,
-    pub(crate) at_ms: u64,
 }
 
 /// How a question ends.
@@ -103,6 +105,11 @@ impl Failure {
 /// The id of the question about what this work is, of this agent: a repeat is the same question.
 pub(crate) fn query_id(work: &str, agent: &Address) -> String {
     Uuid::new_v5(&SPACE, format!("{work} {agent}").as_bytes()).to_string()
+}
+
+/// Where a settled question stands.
+pub(crate) fn settled_key(query_id: &str) -> String {
+    format!("{SETTLED}{query_id}")
 }
 
 impl Question {

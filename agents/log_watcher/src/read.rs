@@ -373,3 +373,6 @@ impl EntrySink for Into<'_> {
         self.progress.goes_on(0)
     }
 }
+
+#[cfg(test)]
+mod tests;

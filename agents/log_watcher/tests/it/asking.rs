@@ -13,7 +13,9 @@ use skep_protocol::oracle::RETURN_HANDLER;
 use skep_protocol::oracle::Report;
 use skep_protocol::severity::Severity;
 
+use crate::world::ACCEPTED;
 use crate::world::World;
+use crate::world::append;
 
 const ORACLE: &str = "oracle@n3";
 
@@ -327,18 +329,7 @@ async fn a_crash_with_a_question_open_is_settled_once() {
     world.ask(7, wanted()).await;
     let (prompt, _sent) = world.question().await;
     world.kit.crash().await;
-    let mut heard = crate::world::Heard::default();
-    while let Some(said) = world.next(3).await {
-        match said {
-            crate::world::Said::Callback(callback) => heard.callbacks.push(*callback),
-            crate::world::Said::Alert(alert) => heard.alerts.push(*alert),
-            // The patrol of the new start.
-            crate::world::Said::Question(prompt, sent) => {
-                sent.answer(&response(&prompt.query_id, report())).await;
-            }
-            other @ crate::world::Said::Other(_) => panic!("{other:?}"),
-        }
-    }
+    let heard = world.hear(200).await;
     let text = heard.text();
     assert!(text.contains("No analysis: interrupted"), "{text}");
     let last = heard.callbacks.last().unwrap();
@@ -347,11 +338,20 @@ async fn a_crash_with_a_question_open_is_settled_once() {
         (Some("s1"), true, 1)
     );
     one_alert(&heard, &prompt.query_id);
-    world.kit.restart().await;
-    let (again, sent) = world.question().await;
-    assert!(again.patrol);
-    sent.answer(&response(&again.query_id, report())).await;
-    assert!(world.hear(200).await.alerts.is_empty());
+    world.kit.crash().await;
+    let heard = world.hear(200).await;
+    assert!(
+        heard.alerts.is_empty() && heard.callbacks.is_empty(),
+        "nothing was open"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_patrol_that_found_nothing_asks_nothing() {
+    let mut world = world(json!({})).await;
+    tokio::time::sleep(Duration::from_secs(6 * 3600)).await;
+    assert!(world.next(3600).await.is_none());
+    assert_eq!(open_questions(&world), [""; 0]);
 }
 
 #[tokio::test(start_paused = true)]
@@ -410,6 +410,7 @@ async fn a_document_is_whole_with_what_came_of_asking() {
 #[tokio::test(start_paused = true)]
 async fn a_patrols_question_has_its_watchdog_too() {
     let mut world = world(json!({})).await;
+    append(&world.folder, &[ACCEPTED]);
     tokio::time::sleep(Duration::from_secs(6 * 3600)).await;
     let (prompt, _sent) = world.question().await;
     assert!(prompt.patrol && prompt.window.is_some());
