@@ -80,8 +80,8 @@ pub const SETTLE_AFTER: Duration = Duration::from_secs(30);
 /// How long a node may be out of reach before its packets try the next endpoint.
 pub const CONNECT_GRACE: Duration = Duration::from_secs(1);
 
-/// How long a sealed copy of a durable packet is valid.
-pub const DURABLE_SEAL_TTL: Duration = Duration::from_secs(60);
+/// How long a sealed copy of a durable packet is valid, in milliseconds.
+pub const DURABLE_SEAL_TTL_MS: u64 = 60_000;
 
 /// Acks wait this long for company.
 pub const ACK_DELAY: Duration = Duration::from_millis(5);

@@ -140,6 +140,23 @@ impl LaneOut {
         self.firsts.clear();
     }
 
+    /// Forgets jobs that nobody waits for any more; yields the queued ones among them.
+    pub(super) fn purge(&mut self, is_wanted: impl Fn(Job) -> bool) -> Vec<Job> {
+        let end = self.next_seq();
+        for seq in self.base..end {
+            let idx = usize::try_from(seq.saturating_sub(self.base)).unwrap_or(usize::MAX);
+            if let Some(Some(sent)) = self.in_flight.get(idx).copied()
+                && !is_wanted(sent.job)
+            {
+                self.take(seq);
+            }
+        }
+        let (wanted, gone): (Vec<Job>, Vec<Job>) =
+            self.queue.drain(..).partition(|job| is_wanted(*job));
+        self.queue = wanted.into();
+        gone
+    }
+
     /// Jobs that are queued or on their way, in no order that matters.
     pub(super) fn jobs(&self) -> Vec<Job> {
         let sent = self.in_flight.iter().flatten().map(|sent| sent.job);

@@ -121,9 +121,10 @@ pub(super) struct Row {
     /// Assignment that the new one replaces, until the new one is on disk: its number holds back
     /// `lowest` at its receiver, for after a crash the row would come back with it.
     pub(super) former: Option<(NodeId, u64)>,
-    /// Sealed copies under the assigned number that were not refused; with none, it is proven that
-    /// the number was never run and never will be.
-    pub(super) copies: u32,
+    /// Until then a copy that was never answered may still be run, on the monotonic clock.
+    pub(super) doubt_until_ns: u64,
+    /// Whether the last answer proves that the assigned number was never run, and never will be.
+    pub(super) unrun: bool,
     /// Tries since it last moved on, for the backoff.
     pub(super) tries: u32,
     /// When its timer is set.
@@ -214,7 +215,8 @@ impl Outbox {
         let entry = Row {
             state,
             former: None,
-            copies: 0,
+            doubt_until_ns: 0,
+            unrun: false,
             tries: 0,
             timer_ns: None,
             arrived: None,
@@ -262,7 +264,8 @@ impl Outbox {
                 None
             }
         };
-        entry.copies = 0;
+        entry.doubt_until_ns = 0;
+        entry.unrun = false;
         entry.state = RowState::Writing;
         let wanted = entry.row.route.wanted();
         if let Some((node, seq)) = unwritten {

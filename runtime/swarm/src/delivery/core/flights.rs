@@ -110,6 +110,12 @@ impl Delivery {
         }
         flight.place = Place::Queued;
         let deadline_ns = flight.deadline_ns;
+        if self.is_dead(&node) {
+            if !self.move_on(now, id) {
+                self.fail(id, FailReason::NodeDead);
+            }
+            return;
+        }
         let peer = self.peer(&node);
         if peer.lanes[lane.index()].queue.len() >= LANE_QUEUE_MAX {
             return self.fail(id, FailReason::Overloaded);
@@ -183,6 +189,14 @@ impl Delivery {
         true
     }
 
+    /// Whether the packet waits for this node, or for its answer.
+    pub(super) fn is_flight_at(&self, node: &NodeId, id: u64) -> bool {
+        self.flights.get(&id).is_some_and(|flight| {
+            matches!(flight.place, Place::Queued | Place::Sent)
+                && flight.target.address.node == *node
+        })
+    }
+
     pub(super) fn flight_accepted(&mut self, id: u64) {
         let Some(flight) = self.finish(id) else {
             return;
@@ -201,9 +215,11 @@ impl Delivery {
             self.finish(id);
             return;
         }
-        flight.copies = flight.copies.saturating_sub(1);
-        if flight.copies == 0 {
-            self.release_first(id);
+        if said_by_mailbox(reason) {
+            flight.copies = flight.copies.saturating_sub(1);
+            if flight.copies == 0 {
+                self.release_first(id);
+            }
         }
         match Cure::of(reason) {
             Cure::SealAgain => self.pause_flight(now, id),
@@ -321,7 +337,6 @@ impl Cure {
         match reason {
             Refusal::StaleBoot
             | Refusal::Reseal
-            | Refusal::Replayed
             | Refusal::Expired
             | Refusal::Future
             | Refusal::UnknownSigner
@@ -333,6 +348,20 @@ impl Cure {
             _ => Self::None,
         }
     }
+}
+
+/// Whether a refusal proves that the packet was neither run before nor is in a mailbox. One by the
+/// opener proves nothing: it may have met a second copy of what was taken long ago.
+pub(super) const fn said_by_mailbox(reason: Refusal) -> bool {
+    matches!(
+        reason,
+        Refusal::NotServed
+            | Refusal::NoHandler
+            | Refusal::Denied
+            | Refusal::MailboxFull
+            | Refusal::AgentDown
+            | Refusal::HandlerFailed
+    )
 }
 
 pub(super) fn check_size(draft: &Draft) -> Result<(), SendRefused> {

@@ -65,10 +65,10 @@ impl Delivery {
             let peer = self.peer(node);
             let lost = peer.lanes[lane.index()].take_all();
             for (_, job) in lost.into_iter().rev() {
-                self.send_again(node, lane, job);
+                self.send_again(now, node, lane, job);
             }
         }
-        self.resend_arrived(node);
+        self.resend_arrived(now, node);
         self.refill(node);
         for lane in Lane::ALL {
             self.pump(now, node, lane);
@@ -76,10 +76,10 @@ impl Delivery {
     }
 
     /// What was on its way stands in its lane's queue again, at the front.
-    fn send_again(&mut self, node: &NodeId, lane: Lane, job: Job) {
+    fn send_again(&mut self, now: Now, node: &NodeId, lane: Lane, job: Job) {
         let wanted = match job {
             Job::Flight(id) => self.flight_unanswered(node, lane, id),
-            Job::Row(row) => self.row_unanswered(node, row),
+            Job::Row(row) => self.row_unanswered(now, node, row),
         };
         if !wanted {
             return;
@@ -134,6 +134,7 @@ impl Delivery {
             return;
         }
         self.leave_unreachable(now, node);
+        self.purge(node);
         let has_rows = self.outbox.has_rows_at(node);
         let peer = self.peer(node);
         if peer.is_idle() && !has_rows {
@@ -147,6 +148,25 @@ impl Delivery {
         self.timers
             .insert((now.mono_after(pause), Timer::Grace(node.clone())));
         self.outputs.push_back(Output::Connect(node.clone()));
+    }
+
+    /// Forgets what went elsewhere, or failed, while there was no connection.
+    fn purge(&mut self, node: &NodeId) {
+        let Some(mut peer) = self.peers.remove(node) else {
+            return;
+        };
+        let mut n_rows = 0;
+        for lane in &mut peer.lanes {
+            let gone = lane.purge(|job| match job {
+                Job::Flight(id) => self.is_flight_at(node, id),
+                Job::Row(row) => self.is_row_at(node, row),
+            });
+            n_rows += gone.iter().filter(|job| matches!(job, Job::Row(_))).count();
+        }
+        self.peers.insert(node.clone(), peer);
+        if let Some(receiver) = self.outbox.receivers.get_mut(node) {
+            receiver.n_queued = receiver.n_queued.saturating_sub(n_rows);
+        }
     }
 
     // === lanes ===
@@ -233,7 +253,9 @@ impl Delivery {
         };
         peer.lane_timer[lane.index()] = false;
         // Without a connection nothing is answered; all of it is sent again when there is one.
-        if peer.connected {
+        if !peer.connected {
+            self.purge(node);
+        } else {
             while let Some((_, job)) = self.peer(node).lanes[lane.index()].take_overdue(before_ns) {
                 self.overdue(now, node, lane, job);
             }
@@ -263,8 +285,8 @@ impl Delivery {
                 }
             }
             Job::Row(row) => {
-                if self.row_unanswered(node, row) {
-                    self.pause_row(now, row, RETRY_AFTER);
+                if self.row_unanswered(now, node, row) {
+                    self.row_overdue(now, row);
                 }
             }
         }
@@ -307,6 +329,10 @@ impl Delivery {
             self.set_boot(from, boot);
         }
         for Refused { lane, seq, reason } in packets.iter().copied() {
+            // The first copy of this number was or will be answered itself.
+            if reason == Refusal::Replayed {
+                continue;
+            }
             match self.peer(from).lanes[lane.index()].take(seq) {
                 Some(Job::Flight(id)) => self.flight_refused(now, id, reason),
                 Some(Job::Row(row)) => self.row_refused(now, row, reason),

@@ -55,6 +55,12 @@ impl Delivery {
         }
     }
 
+    /// Whether a node was declared dead and no connection says otherwise.
+    pub(super) fn is_dead(&self, node: &NodeId) -> bool {
+        self.index.node(node).is_some_and(|entry| !entry.alive)
+            && !self.peers.get(node).is_some_and(|peer| peer.connected)
+    }
+
     // === packets ===
 
     /// Goes on to another endpoint of the role, if there is one that was not tried.

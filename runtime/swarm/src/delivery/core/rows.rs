@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use skep_packet::{Lane, NodeId, Now, OutboxMark, Packet, Refusal, Settled};
+use skep_packet::{Lane, NodeId, Now, OutboxMark, Packet, Refusal, Settled, limits::SKEW_MAX_MS};
 
 use super::{
     super::{
         config::{
-            DURABLE_PAUSE_MAX, DURABLE_SEAL_TTL, EXPIRY_PERIOD, NOT_SERVED_MAX, OUTBOX_MAX,
+            DURABLE_PAUSE_MAX, DURABLE_SEAL_TTL_MS, EXPIRY_PERIOD, NOT_SERVED_MAX, OUTBOX_MAX,
             POISON_MAX, REFUSED_PAUSE, RETRY_AFTER, SETTLE_AFTER,
         },
         draft::{Outgoing, Spread, Target},
@@ -15,12 +15,15 @@ use super::{
         outbox::{Admitted, Assigned, OutboxRow, Route, RowState},
     },
     Delivery, Timer,
-    flights::{Cure, backoff, check_size},
+    flights::{Cure, backoff, check_size, said_by_mailbox},
 };
 
 /// How long after a start a stored row waits for news of its target's node before another endpoint
 /// may be chosen.
 pub(super) const UNKNOWN_GRACE: Duration = Duration::from_secs(30);
+
+/// How long a sealed copy may still be run: it is valid for a minute, and both clocks may be off.
+const DOUBT: Duration = Duration::from_millis(DURABLE_SEAL_TTL_MS + 2 * SKEW_MAX_MS);
 
 /// From this try on a row that was refused takes a fresh number, so that the one it had does not
 /// hold back its receiver's watermark.
@@ -40,7 +43,7 @@ impl Delivery {
             if is_assigned {
                 // Copies may have left before the crash.
                 if let Some(entry) = self.outbox.rows.get_mut(&number) {
-                    entry.copies = 1;
+                    entry.doubt_until_ns = now.mono_after(DOUBT);
                 }
                 self.enqueue(now, number);
             } else {
@@ -227,7 +230,7 @@ impl Delivery {
     pub(super) fn row_sent(&mut self, row: u64, _seq: u64) {
         if let Some(entry) = self.outbox.rows.get_mut(&row) {
             entry.state = RowState::Sent;
-            entry.copies = entry.copies.saturating_add(1);
+            entry.unrun = false;
         }
     }
 
@@ -264,31 +267,47 @@ impl Delivery {
         })
     }
 
+    /// Whether the row waits for this node, or for its answer.
+    pub(super) fn is_row_at(&self, node: &NodeId, row: u64) -> bool {
+        self.is_at(row, node, RowState::Queued) || self.is_at(row, node, RowState::Sent)
+    }
+
+    /// Not answered in time: the first time it is sent again at once, then after pauses.
+    pub(super) fn row_overdue(&mut self, now: Now, row: u64) {
+        match self.outbox.rows.get_mut(&row) {
+            Some(entry) if entry.tries == 0 => {
+                entry.tries = 1;
+                self.enqueue(now, row);
+            }
+            _ => self.pause_row(now, row, RETRY_AFTER),
+        }
+    }
+
     /// A copy was not answered; yields whether the row is to be sent again.
-    pub(super) fn row_unanswered(&mut self, node: &NodeId, row: u64) -> bool {
+    pub(super) fn row_unanswered(&mut self, now: Now, node: &NodeId, row: u64) -> bool {
         if !self.is_at(row, node, RowState::Sent) {
             return false;
         }
         if let Some(entry) = self.outbox.rows.get_mut(&row) {
             entry.state = RowState::Queued;
+            entry.doubt_until_ns = now.mono_after(DOUBT);
         }
         true
     }
 
-    /// After a new connection: what arrived may have been lost with its receiver, or its answer.
-    pub(super) fn resend_arrived(&mut self, node: &NodeId) {
-        let Some(receiver) = self.outbox.receivers.get_mut(node) else {
-            return;
-        };
-        receiver.arrived.clear();
+    /// After a new connection: what arrived may have been lost with its receiver, or its answer; and
+    /// what was paused has a new chance.
+    pub(super) fn resend_arrived(&mut self, now: Now, node: &NodeId) {
         for row in self.outbox.rows_at(node) {
-            if !self.is_at(row, node, RowState::Arrived) {
+            let waits = [RowState::Arrived, RowState::Paused];
+            if !waits.iter().any(|state| self.is_at(row, node, *state)) {
                 continue;
             }
             self.clear_row_timer(row);
             self.outbox.forget_arrived(row);
             if let Some(entry) = self.outbox.rows.get_mut(&row) {
                 entry.state = RowState::Queued;
+                entry.doubt_until_ns = now.mono_after(DOUBT);
             }
             if let Some(receiver) = self.outbox.receivers.get_mut(node) {
                 receiver.ready.push_back(row);
@@ -325,9 +344,14 @@ impl Delivery {
         if !matches!(entry.state, RowState::Sent | RowState::Arrived) {
             return;
         }
-        entry.copies = entry.copies.saturating_sub(1);
+        if said_by_mailbox(reason) {
+            entry.unrun = now.mono_ns >= entry.doubt_until_ns;
+        } else {
+            entry.doubt_until_ns = now.mono_after(DOUBT);
+        }
         if reason == Refusal::HandlerFailed {
             entry.row.failures += 1;
+            self.to_persist.push(row);
             if entry.row.failures >= POISON_MAX {
                 return self.bury(row, DeadReason::Poison);
             }
@@ -366,6 +390,7 @@ impl Delivery {
         entry.timer_ns = None;
         match entry.state {
             RowState::Arrived => {
+                entry.doubt_until_ns = now.mono_after(DOUBT);
                 self.outbox.forget_arrived(row);
                 self.enqueue(now, row);
             }
@@ -385,12 +410,10 @@ impl Delivery {
         let refused = (entry.tries > 0).then(|| assigned.target.address.clone());
         // With no copy left that might run, the number may be given up: whoever gets the row under
         // another one runs it once.
-        if entry.copies == 0 {
+        if entry.unrun {
             let better = self.endpoint_for(&entry.row, refused.as_ref());
             if let Some(target) = better
-                && (target.address != assigned.target.address
-                    || entry.tries >= RENUMBER_TRIES
-                    || entry.row.failures > 0)
+                && (target.address != assigned.target.address || entry.tries >= RENUMBER_TRIES)
             {
                 return self.assign(row, target);
             }
@@ -466,11 +489,10 @@ fn packet_of(
     now: Now,
 ) -> Packet {
     let left_ms = row.keep_until_ms.saturating_sub(now.unix_ms).max(1);
-    let seal_ttl_ms = u64::try_from(DURABLE_SEAL_TTL.as_millis()).unwrap_or(u64::MAX);
     row.draft.packet(
         swarm,
         &assigned.target,
         now.unix_ms,
-        left_ms.min(seal_ttl_ms),
+        left_ms.min(DURABLE_SEAL_TTL_MS),
     )
 }

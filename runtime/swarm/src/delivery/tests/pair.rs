@@ -293,6 +293,8 @@ impl Pair {
 
     pub(super) fn advance(&mut self, time: Duration) {
         let until = self.now.plus(time);
+        self.drain(0);
+        self.drain(1);
         loop {
             let wakes = self.sides.iter().filter_map(|side| side.core.next_wake());
             let Some(next) = wakes.min().filter(|wake| *wake <= until.mono_ns) else {
