@@ -50,24 +50,24 @@ pub(crate) enum Way {
     People { binding: String },
 }
 
-/// Opens the listeners. The control socket is open when this returns; people's port opens when the
-/// node's keys are made.
-pub(crate) fn open(
-    ctx: &Ctx<RpcRouter>,
-    door: Arc<dyn Door>,
-    listen: Option<SocketAddr>,
-    tcp: bool,
-) -> Result<(), AgentError> {
-    let app = App {
-        ctx: ctx.clone(),
-        door,
-        bearers: Arc::default(),
-    };
-    control::open(&app)?;
-    if tcp {
-        ctx.spawn(people::run(app, listen));
+/// Opens the control socket; it is open when this returns.
+pub(crate) fn open_console(ctx: &Ctx<RpcRouter>, door: Arc<dyn Door>) -> Result<(), AgentError> {
+    control::open(&App::new(ctx, door))
+}
+
+/// Opens people's port, as soon as the node's keys are made.
+pub(crate) fn open_people(ctx: &Ctx<RpcRouter>, door: Arc<dyn Door>, listen: Option<SocketAddr>) {
+    ctx.spawn(people::run(App::new(ctx, door), listen));
+}
+
+impl App {
+    fn new(ctx: &Ctx<RpcRouter>, door: Arc<dyn Door>) -> Self {
+        Self {
+            ctx: ctx.clone(),
+            door,
+            bearers: Arc::default(),
+        }
     }
-    Ok(())
 }
 
 fn router(app: App) -> Router {

@@ -1,7 +1,7 @@
 //! The door for people and their programs.
 //!
-//! It serves all HTTP of a node: on the control socket always, on TCP with TLS where the node has
-//! a door to the outside. A person's program logs in with an operator's key, asks whoever serves a
+//! It serves all HTTP of a node: as the `console`, which every node has, on the control socket; as
+//! an agent of a directive on TCP with TLS. A person's program logs in with an operator's key, asks whoever serves a
 //! role, and gets the answers as callbacks. These are kept in the node's store, so that a closed
 //! window or a restarted door loses nothing. The door speaks for nobody: each request carries its
 //! operator's own proof to the agent that answers.
@@ -50,17 +50,13 @@ pub struct Config {
     /// Where people's port listens, as `ADDRESS:PORT`; the node's own choice where it says nothing.
     #[serde(default)]
     listen: Option<String>,
-    /// Whether there is a people's port at all; the control socket is always there.
-    #[serde(default = "yes")]
-    tcp: bool,
+    /// Whether it serves the control socket instead of people's port: the node's own `console`.
+    #[serde(default)]
+    console: bool,
     /// Bytes of callbacks kept for a session that does not fetch them.
     #[serde(default)]
     #[schemars(range(min = 131_072))]
     journal_bytes_max: Option<u64>,
-}
-
-fn yes() -> bool {
-    true
 }
 
 /// The agent.
@@ -68,7 +64,7 @@ fn yes() -> bool {
 pub struct RpcRouter {
     /// Where the directive wants people's port.
     listen: Option<SocketAddr>,
-    tcp: bool,
+    console: bool,
     sessions: Sessions,
     flush: Flush,
     /// Where people's port listens, or why it does not.
@@ -111,7 +107,7 @@ impl Agent for RpcRouter {
         }
         Ok(Self {
             listen,
-            tcp: config.tcp,
+            console: config.console,
             sessions: Sessions::new(usize::try_from(bytes_max).unwrap_or(usize::MAX)),
             flush: Flush::default(),
             people: None,
@@ -123,7 +119,11 @@ impl Agent for RpcRouter {
         self.sessions.load(ctx)?;
         ctx.post_after(UPKEEP_INTERVAL, Event(Happened::Upkeep));
         match ctx.door() {
-            Some(door) => http::open(ctx, door, self.listen, self.tcp),
+            Some(door) if self.console => http::open_console(ctx, door),
+            Some(door) => {
+                http::open_people(ctx, door, self.listen);
+                Ok(())
+            }
             None => Ok(()),
         }
     }

@@ -30,7 +30,7 @@ async fn world(config: Value) -> (Testkit<RpcRouter>, Swarm) {
 }
 
 async fn quiet() -> (Testkit<RpcRouter>, Swarm) {
-    world(json!({ "tcp": false })).await
+    world(json!({ "console": true })).await
 }
 
 fn address(text: &str) -> Address {
@@ -179,7 +179,7 @@ async fn a_client_that_comes_back_gets_what_it_missed_and_nothing_twice() {
 
 #[tokio::test]
 async fn a_client_away_for_too_long_is_told_what_is_gone() {
-    let (mut world, swarm) = world(json!({ "tcp": false, "journal_bytes_max": 131_072 })).await;
+    let (mut world, swarm) = world(json!({ "console": true, "journal_bytes_max": 131_072 })).await;
     let (client, ..) = asked(&mut world, &swarm).await;
     let text = format!("{}\n", "x".repeat(PART_BYTES_MAX - 1)).repeat(6);
     let parts = answering(&client, "watcher@n1").text(6, &text, true);

@@ -67,24 +67,14 @@ pub(crate) enum OutputFormat {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Verb {
-    /// Run a node here, in the foreground
     Up(Up),
-    /// Mint a swarm and its first node, without running it
     Init(Init),
-    /// Make a one-time invitation for another host
     Invite(Invite),
-    /// Make this host a node of a swarm that invited it
     Join(Join),
-    /// Let people in
     Operator(Operator),
-    /// Look for mistakes in a directive, and show the tree that would run
     Check(Check),
-    /// Show every node and agent of the swarm
     Tree(Tree),
-    /// Ask for a digest of the logs
     Digest(Digest),
-    /// Ask whoever serves a role
     Call(Call),
-    /// Print a shell's completions
     Completions(Completions),
 }

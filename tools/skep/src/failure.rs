@@ -35,11 +35,11 @@ kinds! {
     Login "SK-0203" "The login was refused, or there is no key to log in with.";
     Role "SK-0204" "Nobody serves the role, or the request was refused.";
     Origin "SK-0205" "Somebody who was asked could not answer.";
-    Directive "SK-0206" "The directive is not usable.";
+    Directive "SK-0206" "The directive is not usable (exit code 78).";
     File "SK-0207" "A file could not be read or written.";
     Node "SK-0208" "The node could not start, or had to end.";
     Join "SK-0209" "The swarm did not let this host in.";
-    Input "SK-0210" "An argument makes no sense.";
+    Input "SK-0210" "An argument makes no sense (exit code 2).";
     Protocol "SK-0211" "The other side does not keep to the protocol.";
 }
 
@@ -180,7 +180,13 @@ mod tests {
         sorted.dedup();
         assert_eq!(codes, sorted);
         assert!(codes.iter().all(|code| code.starts_with("SK-02")));
-        assert!(Kind::ALL.iter().all(|(_, meaning)| meaning.ends_with('.')));
+        let page = include_str!("../../../docs/ERRORS.md");
+        for (code, meaning) in Kind::ALL {
+            assert!(
+                page.contains(&format!("| {code} | {meaning} |")),
+                "docs/ERRORS.md: {code}"
+            );
+        }
     }
 
     #[test]

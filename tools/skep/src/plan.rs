@@ -25,7 +25,7 @@ pub(crate) const DEFAULT_NAME: &str = "the default directive";
 /// The kind of agent that is a door to people.
 pub(crate) const DOOR: &str = "rpc_router";
 
-/// The door of a node whose directive names none: the control socket only.
+/// The door that every node has to itself: the control socket.
 const CONSOLE: &str = "console";
 
 /// Every program that a node of this binary may run, the screen of `skep up` among them.
@@ -97,14 +97,20 @@ fn without_secrets(config: &Value) -> Value {
     }
 }
 
-/// Adds what every node has: a door, if only to itself, and the screen.
+/// Adds what every node has: a door to itself, and the screen.
 pub(crate) fn with_own_agents(mut plan: Plan, screen: Value) -> Plan {
-    if plan.all().iter().all(|agent| agent.kind != DOOR) {
-        plan.agents
-            .push(own(CONSOLE, DOOR, json!({ "tcp": false })));
-    }
+    plan.agents
+        .push(own(CONSOLE, DOOR, json!({ "console": true })));
     plan.agents.push(own(Screen::KIND, Screen::KIND, screen));
     plan
+}
+
+/// Whether a door of the plan opens a people's port.
+pub(crate) fn has_people(plan: &Plan) -> bool {
+    let agents = plan.all();
+    agents
+        .iter()
+        .any(|agent| agent.kind == DOOR && agent.id.as_str() != CONSOLE)
 }
 
 /// An agent that only its own node sees.
@@ -141,7 +147,7 @@ pub(crate) fn findings(checked: &Checked, name: &str, text: &str, colored: bool)
     let handler = GraphicalReportHandler::new_themed(theme)
         .with_width(100)
         .with_links(false)
-        .with_context_lines(0);
+        .with_context_lines(1);
     let source = NamedSource::new(name, text.to_owned());
     let mut out = String::new();
     for finding in &checked.diagnostics {
@@ -262,11 +268,11 @@ mod tests {
     }
 
     #[test]
-    fn a_node_without_a_door_gets_one_to_itself() {
+    fn every_node_has_a_door_to_itself() {
         let text = r#"{"children": [{"universal_id": "w", "name": "log_watcher"}]}"#;
         let plan = with_own_agents(check(text).plan.unwrap(), json!({}));
         let console = plan.find(CONSOLE).unwrap();
-        assert_eq!(console.config, json!({ "tcp": false }));
+        assert_eq!(console.config, json!({ "console": true }));
         assert!((skep_rpc_router_check())(console.config.clone()).is_ok());
         assert!(
             console

@@ -53,7 +53,6 @@ pub(super) async fn run(app: App, listen: Option<SocketAddr>) {
         }
     };
     if let Ok(address) = listener.local_addr() {
-        tracing::info!(%address, "people's port is open");
         app.door.listening(&app.ctx.address().agent, address);
         app.ctx
             .post(Event(Happened::People(address.to_string())))

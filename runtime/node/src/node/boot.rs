@@ -135,7 +135,10 @@ impl Base {
             node: self.me.node.clone(),
             clock: self.clock,
             home: self.config.home.clone(),
-            people: people.map_or((default, true), |people| (people, false)),
+            // A default port that is taken is never fatal, at whatever address.
+            people: people.map_or((default, true), |people| {
+                (people, people.port() == PEOPLE_PORT)
+            }),
             keys: self.keys.clone(),
             view: self.view.clone(),
             metrics: self.metrics.clone(),

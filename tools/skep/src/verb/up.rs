@@ -203,6 +203,7 @@ async fn run(config: NodeConfig, globals: &Globals) -> Result<(), Failure> {
     let home = config.home.clone();
     let listen = config.listen;
     let directive = config.directive.clone();
+    let has_door = plan::has_people(&config.plan);
     let has_keys = home
         .identity()
         .map_err(|error| places::failure(&error))?
@@ -223,6 +224,10 @@ async fn run(config: NodeConfig, globals: &Globals) -> Result<(), Failure> {
         &format!("{name} of the swarm {swarm}, at home in {path}{keys}"),
     );
     output::hint(globals, &format!("it runs {directive}"));
+    let mut where_to = Whereabouts {
+        has_door,
+        n_looks: 0,
+    };
     let mut looks = interval(LOOK_INTERVAL);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut is_said = false;
@@ -231,7 +236,7 @@ async fn run(config: NodeConfig, globals: &Globals) -> Result<(), Failure> {
             reason = node.failed() => break Some(reason),
             _ = terminate.recv() => break None,
             _ = interrupt.recv() => break None,
-            _ = looks.tick(), if !is_said => is_said = say_where(&home, listen, globals),
+            _ = looks.tick(), if !is_said => is_said = where_to.say(&home, listen, globals),
         }
     };
     output::hint(globals, "stopping …");
@@ -248,27 +253,43 @@ fn stop_signal(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(|error| Failure::of(Kind::Node, &error))
 }
 
-/// Says where the node listens, once it does; true when all was said.
-fn say_where(home: &Home, listen: Option<SocketAddr>, globals: &Globals) -> bool {
-    let Ok(Some(Listening {
-        swarm: Some((swarm, _)),
-        people,
-    })) = home.listening()
-    else {
-        return false;
-    };
-    let people = people
-        .map(|people| format!(", people at {people}/tcp"))
-        .unwrap_or_default();
-    let only = match listen {
-        None => " (this host only: --listen ADDR lets others in)",
-        Some(_) => "",
-    };
-    output::hint(
-        globals,
-        &format!("the swarm reaches it at {swarm}/udp{people}{only}"),
-    );
-    true
+/// Where the node listens, to be said once.
+struct Whereabouts {
+    /// Whether a people's port is to come.
+    has_door: bool,
+    n_looks: u32,
+}
+
+impl Whereabouts {
+    /// Looks for people's port after the swarm's is open; then what is there is said.
+    const LOOKS_MAX: u32 = 10;
+
+    /// True when all was said.
+    fn say(&mut self, home: &Home, listen: Option<SocketAddr>, globals: &Globals) -> bool {
+        let Ok(Some(Listening {
+            swarm: Some((swarm, _)),
+            people,
+        })) = home.listening()
+        else {
+            return false;
+        };
+        self.n_looks += 1;
+        if self.has_door && people.is_none() && self.n_looks < Self::LOOKS_MAX {
+            return false;
+        }
+        let people = people
+            .map(|people| format!(", people at {people}/tcp"))
+            .unwrap_or_default();
+        let only = match listen {
+            None => " (this host only: --listen ADDR lets others in)",
+            Some(_) => "",
+        };
+        output::hint(
+            globals,
+            &format!("the swarm reaches it at {swarm}/udp{people}{only}"),
+        );
+        true
+    }
 }
 
 #[cfg(test)]
