@@ -134,7 +134,7 @@ pub struct Record {
     pub times: u64,
     /// Whether people were told by a message of its own, or it waits to be counted in the next one.
     pub notified: bool,
-    /// Deliveries of the message that told of it, one for each channel.
+    /// What became of the messages that told of it, one for each message and channel.
     #[serde(default)]
     pub deliveries: Vec<Delivery>,
 }
@@ -142,11 +142,13 @@ pub struct Record {
 /// What became of a message on one channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Delivery {
+    /// The message: what a mail's Message-ID and a webhook's idempotency key are made of.
+    pub message: Uuid,
     /// The channel, by its name.
     pub channel: String,
     /// How far it got.
     pub state: DeliveryState,
-    /// How often it was tried.
+    /// How often it was tried, the try that worked too.
     pub attempts: u32,
     /// When it was last tried or delivered, in milliseconds since the Unix epoch.
     pub at_ms: u64,

@@ -1,0 +1,112 @@
+//! A mail.
+
+use std::time::{Duration, SystemTime};
+
+use lettre::{
+    AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor,
+    message::{
+        Mailbox,
+        header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0},
+    },
+    transport::smtp::Error as SmtpError,
+};
+use tokio::time::timeout;
+
+use super::{Failure, chain};
+use crate::message::Message;
+
+/// Longest time a connection may take.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Longest time a mail may take, all of it; lettre itself waits for a server's words for ever.
+const SEND_TIME_MAX: Duration = Duration::from_secs(25);
+
+/// Who takes mails, and whose they are.
+#[derive(Debug)]
+pub(super) struct Mail {
+    transport: AsyncSmtpTransport<Tokio1Executor>,
+    from: Mailbox,
+    to: Vec<Mailbox>,
+}
+
+/// Tells other programs that nobody sits here to be answered: RFC 3834 §5.
+#[derive(Debug, Clone)]
+struct AutoSubmitted;
+
+impl Header for AutoSubmitted {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("Auto-Submitted")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "auto-generated".to_owned())
+    }
+}
+
+impl Mail {
+    pub(super) fn new(server: &str, port: u16, from: &str, to: &[String]) -> Result<Self, String> {
+        let mailbox = |key: &str, text: &str| {
+            text.parse::<Mailbox>()
+                .map_err(|error| format!("smtp: {key}: {text:?} is no mail address: {error}"))
+        };
+        if to.is_empty() {
+            return Err("smtp: to: name at least one mail address".to_owned());
+        }
+        let to: Result<Vec<Mailbox>, String> =
+            to.iter().map(|address| mailbox("to", address)).collect();
+        let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server)
+            .port(port)
+            .timeout(Some(CONNECT_TIME_MAX))
+            .build();
+        Ok(Self {
+            transport,
+            from: mailbox("from", from)?,
+            to: to?,
+        })
+    }
+
+    pub(super) async fn send(&self, message: &Message) -> Result<(), Failure> {
+        let letter = self.letter(message)?;
+        match timeout(SEND_TIME_MAX, self.transport.send(letter)).await {
+            Ok(sent) => sent.map(drop).map_err(|error| failure(&error)),
+            Err(_) => Err(Failure::Unreachable(
+                "the mail server took too long".to_owned(),
+            )),
+        }
+    }
+
+    /// The same bytes for the same message, however often it is sent.
+    fn letter(&self, message: &Message) -> Result<Letter, Failure> {
+        let made = SystemTime::UNIX_EPOCH + Duration::from_millis(message.made_ms);
+        let domain = self.from.email.domain();
+        let mut letter = Letter::builder()
+            .message_id(Some(format!("<{}@{domain}>", message.id)))
+            .date(made)
+            .from(self.from.clone())
+            .subject(message.to_subject())
+            .header(AutoSubmitted)
+            .header(MIME_VERSION_1_0)
+            .header(ContentType::TEXT_PLAIN);
+        for to in &self.to {
+            letter = letter.to(to.clone());
+        }
+        letter
+            .body(message.to_mail())
+            .map_err(|error| Failure::Refused(chain(&error)))
+    }
+}
+
+fn failure(error: &SmtpError) -> Failure {
+    let text = chain(error);
+    match error.is_permanent() {
+        true => Failure::Refused(text),
+        false => Failure::Unreachable(text),
+    }
+}
+
+#[cfg(test)]
+mod tests;
