@@ -15,12 +15,11 @@ fn a_patrol_that_finds_no_oracle_is_told_by_mail() {
     let mut swarm = Swarm::get().unwrap();
     let mail_host = swarm.host("mail").unwrap();
     let postfix = Postfix::start(&root, Some(&mail_host)).unwrap();
+    // Old lines would be no news, and a patrol asks about news only.
+    let now = root.run("date", &["--iso-8601=seconds"]).unwrap();
+    let line = "n1 sshd[7]: Failed password for root from 203.0.113.7 port 4007 ssh2";
     let log = root
-        .write(
-            "auth.log",
-            "2026-11-20T10:00:00.000000+00:00 n1 sshd[7]: Failed password for root from 203.0.113.7 \
-             port 4007 ssh2\n",
-        )
+        .write("auth.log", &format!("{} {line}\n", now.trim()))
         .unwrap();
     let directive = json!({ "children": [
         { "universal_id": "watcher-1", "name": "log_watcher", "config": {

@@ -5,14 +5,18 @@ use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::run::workspace;
+use crate::run::{cargo, workspace};
 
 const MANIFEST: &str = include_str!("new_agent/manifest.txt");
 const LIB: &str = include_str!("new_agent/lib.txt");
+const REGISTRY: &str = "agents/registry/src/lib.rs";
+const LIST: &str = "&[AgentSpec] = &[";
 const NAME_CHARS_MAX: usize = 40;
 
 pub(crate) fn run(name: &str) -> Result<()> {
     write(workspace(), name)?;
+    // rustfmt decides whether the registry's list still fits one line.
+    cargo(&["fmt", "--package", "skep-registry"])?;
     println!("agents/{name} is written; begin with its first test, in agents/{name}/src/lib.rs");
     Ok(())
 }
@@ -29,6 +33,7 @@ fn write(top: &Path, name: &str) -> Result<()> {
     ensure!(!folder.exists(), "agents/{name} exists already");
     let dash = name.replace('_', "-");
     // All edits are made before the first is written: a failure leaves nothing half done.
+    let registry = listed(&fs::read_to_string(top.join(REGISTRY))?, name)?;
     let edits = [
         insert(
             top,
@@ -48,16 +53,11 @@ fn write(top: &Path, name: &str) -> Result<()> {
             &format!("skep-{dash}.workspace = true"),
             "skep-",
         )?,
-        insert(
-            top,
-            "agents/registry/src/lib.rs",
-            &format!("    skep_{name}::SPEC,"),
-            "    skep_",
-        )?,
     ];
     fs::create_dir_all(folder.join("src"))?;
     fs::write(folder.join("Cargo.toml"), fill(MANIFEST, name))?;
     fs::write(folder.join("src/lib.rs"), fill(LIB, name))?;
+    fs::write(top.join(REGISTRY), registry)?;
     for edit in edits {
         edit.make()?;
     }
@@ -97,6 +97,24 @@ fn insert(top: &Path, path: &str, line: &str, like: &str) -> Result<Edit> {
     })
 }
 
+/// The registry's text with the agent in its list, which stays in alphabetical order.
+fn listed(text: &str, name: &str) -> Result<String> {
+    let (before, rest) = text.split_once(LIST).context("the registry has no list")?;
+    let (list, after) = rest
+        .split_once("];")
+        .context("the registry's list has no end")?;
+    let entry = format!("skep_{name}::SPEC");
+    let mut entries: Vec<&str> = list.split(',').map(str::trim).collect();
+    entries.retain(|entry| !entry.is_empty());
+    entries.push(&entry);
+    entries.sort_unstable();
+    let lines: String = entries
+        .iter()
+        .map(|entry| format!("\n    {entry},"))
+        .collect();
+    Ok(format!("{before}{LIST}{lines}\n];{after}"))
+}
+
 fn fill(template: &str, name: &str) -> String {
     let camel: String = name
         .split('_')
@@ -132,8 +150,8 @@ mod tests {
             "[dependencies]\nskep-alert.workspace = true\n\n[dev-dependencies]\nskep-packet.workspace = true\n",
         );
         write(
-            "agents/registry/src/lib.rs",
-            "const AGENTS: &[A] = &[\n    skep_alert::SPEC,\n];\n",
+            REGISTRY,
+            "static SPECS: &[AgentSpec] = &[skep_zoo::SPEC, skep_alert::SPEC];\n",
         );
         top
     }
@@ -160,9 +178,10 @@ mod tests {
             "{manifest}"
         );
         let entries = read("agents/registry/src/lib.rs");
-        assert!(
-            entries.contains("skep_alert::SPEC,\n    skep_night_bee::SPEC,\n]"),
-            "{entries}"
+        assert_eq!(
+            entries,
+            "static SPECS: &[AgentSpec] = &[\n    skep_alert::SPEC,\n    skep_night_bee::SPEC,\n    \
+             skep_zoo::SPEC,\n];\n"
         );
     }
 
