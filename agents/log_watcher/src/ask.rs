@@ -19,8 +19,6 @@ use skep_protocol::callback::WORKING_INTERVAL_S;
 use skep_protocol::oracle;
 use skep_protocol::oracle::OracleResponse;
 use skep_protocol::oracle::Prompt;
-use tokio::time::MissedTickBehavior;
-use tokio::time::interval;
 use tokio::time::sleep;
 
 use crate::LogWatcher;
@@ -51,7 +49,7 @@ pub(crate) async fn pursue(
     };
     let outcome = tokio::select! {
         outcome = outcome(ctx, terms, &question) => outcome?,
-        () = keep_telling(ctx, shared, &question) => return None,
+        () = keep_telling(ctx, shared, &question, terms.timeout) => return None,
     };
     match settle(ctx, shared, &question, &outcome).await {
         Ok(()) => Some(outcome),
@@ -136,30 +134,47 @@ fn check(response: &OracleResponse, question: &Question) -> Result<(), String> {
     oracle::check(&response.report, &evidence).map_err(|error| error.to_string())
 }
 
-/// Tells the person every few seconds that the oracle is still being asked; never returns.
-async fn keep_telling(ctx: &Ctx<LogWatcher>, shared: &Shared, question: &Question) {
-    let mut ticks = interval(Duration::from_secs(WORKING_INTERVAL_S));
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    // The first tick is at once.
-    ticks.tick().await;
-    loop {
-        ticks.tick().await;
-        let told = ctx.tx(|tx| {
-            let key = question.answering_key();
-            let Some(mut answering) = tx.get::<Answering>(&key)? else {
-                return Ok(());
-            };
-            if answering.thread.session_id.is_some() {
-                let working = answering.working(ctx.now().unix_ms, "asking the oracle");
-                shared.send_callbacks(ctx, tx, &answering.thread, &[working]);
-                tx.put(&key, &answering);
-            }
-            Ok(())
-        });
-        if let Err(error) = told.await {
+/// Tells the person every few seconds that the oracle is still being asked, until the question's
+/// time is over; never returns.
+async fn keep_telling(
+    ctx: &Ctx<LogWatcher>,
+    shared: &Shared,
+    question: &Question,
+    timeout: Duration,
+) {
+    // The sign that would come with the end of the time is the end itself.
+    let n_signs = timeout.as_secs().saturating_sub(1) / WORKING_INTERVAL_S;
+    for _ in 0..n_signs {
+        sleep(Duration::from_secs(WORKING_INTERVAL_S)).await;
+        if let Err(error) = tell(ctx, shared, question).await {
             tracing::warn!(%error, "a sign of life could not be sent");
         }
     }
+    std::future::pending().await
+}
+
+async fn tell(
+    ctx: &Ctx<LogWatcher>,
+    shared: &Shared,
+    question: &Question,
+) -> Result<(), StoreError> {
+    let key = question.answering_key();
+    let person = ctx
+        .get::<Answering>(&key)?
+        .and_then(|answering| answering.thread.session_id);
+    if person.is_none() {
+        return Ok(());
+    }
+    ctx.tx(|tx| {
+        let Some(mut answering) = tx.get::<Answering>(&key)? else {
+            return Ok(());
+        };
+        let working = answering.working(ctx.now().unix_ms, "asking the oracle");
+        shared.send_callbacks(ctx, tx, &answering.thread, &[working]);
+        tx.put(&key, &answering);
+        Ok(())
+    })
+    .await
 }
 
 /// Ends a question in one transaction; does nothing for one that has ended.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -40,6 +41,16 @@ const KEPT: &str = "digest/";
 
 /// Digests that are kept; the oldest go.
 pub(crate) const KEPT_MAX: u64 = 100;
+
+/// How often a long patrol shows how far it came.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How long the first digest waits for doors that come up after it: a node's agents start in any
+/// order, and the terminal it was started in is one of them.
+const DOOR_WAIT: Duration = Duration::from_secs(3);
+
+/// How often it looks meanwhile.
+const DOOR_LOOK: Duration = Duration::from_millis(50);
 
 /// Where the last patrol ended.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -117,7 +128,7 @@ async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), Store
     })
     .await?;
     show(shared, &kept, seq);
-    hand_on(ctx.clone(), shared.clone(), kept, question);
+    hand_on(ctx, shared, &kept, question);
     Ok(())
 }
 
@@ -143,12 +154,13 @@ async fn read(
     let known = before.positions.clone();
     let progress = Arc::new(Progress::default());
     let _ends_with_us = StopOnDrop(progress.clone());
-    ctx.blocking(move || {
+    let watched = progress.clone();
+    let work = ctx.blocking(move || {
         let mut positions = known.clone();
         let mut collectors = Vec::new();
         for task in &tasks {
             let position = known.get(&task.name).cloned().unwrap_or_default();
-            let (collector, reached) = reader.on(task, &settings, &position, &progress);
+            let (collector, reached) = reader.on(task, &settings, &position, &watched);
             let (report, open) = collector.finish_part(&ReportOptions::default());
             positions.insert(task.name.clone(), reached.with_open(open));
             collectors.push((task.name.clone(), report));
@@ -159,8 +171,17 @@ async fn read(
             },
             positions,
         )
-    })
-    .await
+    });
+    tokio::pin!(work);
+    loop {
+        tokio::select! {
+            done = &mut work => return done,
+            () = sleep(PROGRESS_INTERVAL) => {
+                shared.shown().reading_bytes = Some(progress.bytes());
+                tracing::info!(bytes = progress.bytes(), "the patrol is reading");
+            }
+        }
+    }
 }
 
 /// Ends a read whose result nobody waits for any more.
@@ -176,6 +197,7 @@ fn show(shared: &Shared, kept: &Kept, seq: u64) {
     let mut shown = shared.shown();
     shown.patrols += 1;
     shown.last_patrol_ms = Some(kept.window.until_ms);
+    shown.reading_bytes = None;
     let collectors = kept.report.collectors.0.iter();
     shown.last_headlines = collectors
         .map(|(name, collector)| format!("{name}: {}", collector.headline))
@@ -191,20 +213,30 @@ fn show(shared: &Shared, kept: &Kept, seq: u64) {
 }
 
 /// Offers the digest to the doors and asks about it, beside the patrols to come.
-fn hand_on(ctx: Ctx<LogWatcher>, shared: Arc<Shared>, kept: Kept, question: Option<Question>) {
+fn hand_on(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>, kept: &Kept, question: Option<Question>) {
+    let is_first = shared.shown().patrols == 1;
+    let mut answering = Answering::new(nobody(), ctx.address().clone());
+    let now_ms = ctx.now().unix_ms;
+    let heading = show::heading(ctx.node().as_str(), Some(kept.window), now_ms);
+    let text = heading + &show::text(&kept.report);
+    let parts = answering.text(now_ms, &text, question.is_none());
+    let (door_ctx, door_shared) = (ctx.clone(), shared.clone());
+    ctx.spawn(async move {
+        let mut told = door_shared.offer(&door_ctx, &parts, &[]).await;
+        let until_ns = door_ctx.now().mono_after(DOOR_WAIT);
+        while is_first && door_ctx.now().mono_ns < until_ns {
+            sleep(DOOR_LOOK).await;
+            told.extend(door_shared.offer(&door_ctx, &parts, &told).await);
+        }
+    });
+    let Some(question) = question else { return };
+    let (ctx, shared) = (ctx.clone(), shared.clone());
     ctx.clone().spawn(async move {
-        let mut answering = Answering::new(nobody(), ctx.address().clone());
-        let now_ms = ctx.now().unix_ms;
-        let heading = show::heading(ctx.node().as_str(), Some(kept.window), now_ms);
-        let text = heading + &show::text(&kept.report);
-        let parts = answering.text(now_ms, &text, question.is_none());
-        shared.offer(&ctx, &parts).await;
-        let Some(question) = question else { return };
         let Some(outcome) = ask::pursue(&ctx, &shared, question.clone()).await else {
             return;
         };
         let words = question.last_words(&mut answering, &outcome, ctx.now().unix_ms);
-        shared.offer(&ctx, &words).await;
+        shared.offer(&ctx, &words, &[]).await;
     });
 }
 

@@ -53,6 +53,8 @@ pub(crate) struct Shown {
     pub(crate) last_patrol_ms: Option<u64>,
     /// Its collectors' headlines.
     pub(crate) last_headlines: Vec<String>,
+    /// Bytes that a patrol going on has read so far.
+    pub(crate) reading_bytes: Option<u64>,
     /// Questions settled as interrupted at the start.
     pub(crate) interrupted: usize,
     /// What went wrong last.
@@ -113,10 +115,17 @@ impl Shared {
         }
     }
 
-    /// Offers callbacks that nobody asked for to every router there is; those of a router that is
-    /// not there are lost, the digest itself is kept.
-    pub(crate) async fn offer(&self, ctx: &Ctx<LogWatcher>, callbacks: &[Callback]) {
-        for router in self.routers(ctx) {
+    /// Offers callbacks that nobody asked for to every router there is but those `told` already;
+    /// returns who they were offered to. What a router misses is kept with the digest.
+    pub(crate) async fn offer(
+        &self,
+        ctx: &Ctx<LogWatcher>,
+        callbacks: &[Callback],
+        told: &[Address],
+    ) -> Vec<Address> {
+        let mut routers = self.routers(ctx);
+        routers.retain(|router| !told.contains(router));
+        for router in &routers {
             for callback in callbacks {
                 if let Err(error) = ctx.send(outgoing(router.clone(), callback)).await {
                     tracing::debug!(%router, %error, "a patrol's digest did not reach a router");
@@ -124,6 +133,7 @@ impl Shared {
                 }
             }
         }
+        routers
     }
 
     fn routers(&self, ctx: &Ctx<LogWatcher>) -> Vec<Address> {

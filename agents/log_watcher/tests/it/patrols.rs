@@ -122,6 +122,14 @@ async fn the_doors_get_what_a_patrol_found() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_door_that_comes_up_a_little_later_gets_the_first_digest_too() {
+    let mut world = World::start(json!({})).await;
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    world.kit.serve("hive.rpc", "screen@n1", "cmd_rpc_callback");
+    assert_eq!(world.hear(30).await.callbacks.len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_source_that_is_not_there_is_named_and_its_section_printed() {
     let world = tempfile::tempdir().unwrap();
     let path = world.path().join("none.log");
