@@ -81,19 +81,7 @@ impl Swarm {
         let home = self.folder().join(name);
         let path = self.folder().join(format!("{name}.json"));
         fs::write(&path, directive.to_string())?;
-        if let Some(first) = self.members.first() {
-            let first_home = first.home.to_string_lossy();
-            let invite = self
-                .skep
-                .run(Some(&first.host), &["--home", &first_home, "invite"])?;
-            let (_, join) = invite
-                .split_once("skep join ")
-                .with_context(|| format!("no join line in {invite:?}"))?;
-            let join: Vec<&str> = join.lines().next().unwrap_or_default().split(' ').collect();
-            let own_home = home.to_string_lossy();
-            let args = [&["--home", &*own_home, "join", "--name", name], &join[..]].concat();
-            self.skep.run(Some(&host), &args)?;
-        }
+        self.enrol(name, &host, &home)?;
         self.members.push(Member {
             name: name.to_owned(),
             node: None,
@@ -102,6 +90,26 @@ impl Swarm {
             directive: path,
         });
         self.start(name)
+    }
+
+    /// The home of the first member is minted, that of any other invited.
+    fn enrol(&self, name: &str, host: &Host, home: &Path) -> Result<()> {
+        // All hosts here share the machine's name, so each node is given one.
+        let own_home = home.to_string_lossy();
+        let Some(first) = self.members.first() else {
+            let args = ["--home", &*own_home, "init", "--name", name];
+            return self.skep.run(Some(host), &args).map(|_said| ());
+        };
+        let first_home = first.home.to_string_lossy();
+        let invite = self
+            .skep
+            .run(Some(&first.host), &["--home", &first_home, "invite"])?;
+        let (_, line) = invite
+            .split_once("skep join ")
+            .with_context(|| format!("no join line in {invite:?}"))?;
+        let join: Vec<&str> = line.split_whitespace().take(2).collect();
+        let args = [&["--home", &*own_home, "join", "--name", name], &join[..]].concat();
+        self.skep.run(Some(host), &args).map(|_said| ())
     }
 
     /// Starts the node of a member again, with its home and directive.
@@ -113,11 +121,7 @@ impl Swarm {
         let member = self.member(name)?;
         let directive = member.directive.to_string_lossy().into_owned();
         let listen = member.host.address().to_owned();
-        let mut args = vec!["--directive", &directive, "--listen", &listen];
-        // All hosts here share the machine's name.
-        if !member.home.exists() {
-            args.extend(["--name", name]);
-        }
+        let args = ["--directive", &directive, "--listen", &listen];
         let mut node = skep.up(Some(&member.host), &member.home, &args)?;
         let home = member.home.to_string_lossy().into_owned();
         let answers = || {
