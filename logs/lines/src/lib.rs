@@ -14,6 +14,7 @@ mod record;
 mod scan;
 pub mod service;
 mod severity;
+mod splitter;
 mod stamp;
 mod text;
 
@@ -23,6 +24,7 @@ pub use self::line::Line;
 pub use self::record::Record;
 pub use self::record::Value;
 pub use self::severity::Severity;
+pub use self::splitter::Splitter;
 pub use self::stamp::Clock;
 pub use self::stamp::Stamp;
 pub use self::stamp::format_utc;

@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 
 /// The bytes up to the first space, and what follows it.
+///
+/// Tokens are short: a loop beats a vectorised search here.
+#[inline]
 pub(crate) fn token(bytes: &[u8]) -> (&[u8], &[u8]) {
-    match memchr::memchr(b' ', bytes) {
+    match bytes.iter().position(|byte| *byte == b' ') {
         Some(at) => (&bytes[..at], &bytes[at + 1..]),
         None => (bytes, &[]),
     }
@@ -17,6 +20,7 @@ pub(crate) fn last_token(bytes: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// A decimal number of digits only.
+#[inline]
 pub(crate) fn number(bytes: &[u8]) -> Option<u64> {
     if bytes.is_empty() || bytes.len() > 19 {
         return None;
@@ -97,11 +101,56 @@ fn parse_ip(bytes: &[u8]) -> Option<IpAddr> {
 
 /// Whether the bytes could be an address or a host's name: what a daemon prints for a peer.
 pub(crate) fn is_peer(bytes: &[u8]) -> bool {
-    let allowed = |byte: &u8| {
-        byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-' | b'_' | b'%')
-    };
-    !bytes.is_empty() && bytes.len() <= 255 && bytes.iter().all(allowed)
+    matches!(bytes.len(), 1..=PEER_BYTES_MAX) && bytes.iter().all(|byte| PEER[usize::from(*byte)])
 }
+
+/// The peer that ends the text, and what stands before the space in front of it.
+#[inline]
+pub(crate) fn peer_at_end(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let mut start = text.len();
+    while start > 0 && PEER[usize::from(text[start - 1])] {
+        start -= 1;
+    }
+    if !matches!(text.len() - start, 1..=PEER_BYTES_MAX) {
+        return None;
+    }
+    match start {
+        0 => Some((b"", text)),
+        _ if text[start - 1] == b' ' => Some((&text[..start - 1], &text[start..])),
+        _ => None,
+    }
+}
+
+/// The port that ends the text, and what stands before ` port `.
+#[inline]
+pub(crate) fn port_at_end(text: &[u8]) -> Option<(&[u8], u16)> {
+    let (mut start, mut port, mut scale) = (text.len(), 0u32, 1u32);
+    while start > 0 && scale <= 10_000 {
+        let digit = text[start - 1].wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        port += u32::from(digit) * scale;
+        scale *= 10;
+        start -= 1;
+    }
+    let before = text[..start].strip_suffix(b" port ")?;
+    Some((before, u16::try_from(port).ok().filter(|_| scale > 1)?))
+}
+
+const PEER_BYTES_MAX: usize = 255;
+
+/// The bytes that addresses and names of hosts are made of.
+const PEER: [bool; 256] = {
+    let mut peer = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        peer[byte as usize] =
+            byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b':' | b'-' | b'_' | b'%');
+        byte += 1;
+    }
+    peer
+};
 
 /// An address without the prefix of an IPv4 address mapped into IPv6.
 pub(crate) fn unmapped(address: &[u8]) -> &[u8] {

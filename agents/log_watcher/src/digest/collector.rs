@@ -5,6 +5,7 @@ use serde::Serialize;
 use skep_lines::Clock;
 use skep_lines::Line;
 use skep_lines::LineBuffer;
+use skep_lines::Splitter;
 use skep_protocol::digest::CollectorReport;
 use skep_protocol::digest::LineCounts;
 use skep_protocol::digest::SourceCoverage;
@@ -47,6 +48,7 @@ pub struct Collector {
     /// Lines without a stamp go with the one before them.
     last_admitted: bool,
     buffer: LineBuffer,
+    splitter: Splitter,
 }
 
 /// What a collector holds back because its end is not known yet: part of a patrol's checkpoint.
@@ -85,6 +87,7 @@ impl Collector {
             clock: Clock::new(settings.zone.clone(), settings.now_unix_s),
             last_admitted: true,
             buffer: LineBuffer::default(),
+            splitter: Splitter::default(),
         }
     }
 
@@ -146,7 +149,8 @@ impl Collector {
 
     /// Eats a line of a file, without its newline.
     pub fn line(&mut self, line: &[u8]) {
-        self.eat(line, Line::split(line));
+        let split = self.splitter.split(line);
+        self.eat(line, split);
     }
 
     /// Eats an entry of a journal.
@@ -165,7 +169,8 @@ impl Collector {
             self.lines.own += 1;
             return;
         }
-        let unix_ns = self.clock.resolve(self.rules.stamp(&line));
+        let located = self.rules.locate(&line);
+        let unix_ns = self.clock.resolve(located.stamp);
         if unix_ns.is_some() {
             self.last_admitted = self.window.admits(unix_ns);
         }
@@ -181,15 +186,14 @@ impl Collector {
             source,
             seq: self.sources[source].lines,
         };
-        self.rules.eat(
-            &Seen {
-                raw,
-                line,
-                unix_ns,
-                place,
-            },
-            &mut self.tally,
-        );
+        let seen = Seen {
+            raw,
+            line,
+            at: located.at,
+            unix_ns,
+            place,
+        };
+        self.rules.eat(&seen, &mut self.tally);
     }
 
     /// So many older lines of the current source were left out, whether said before or after its
@@ -240,6 +244,7 @@ impl Collector {
     #[must_use]
     pub fn finish(mut self, options: &ReportOptions) -> CollectorReport {
         self.end_of_file();
+        self.rules.flush(&mut self.tally);
         self.rules.settle(&mut self.tally);
         super::report::report(&self, options)
     }
@@ -249,6 +254,7 @@ impl Collector {
     #[must_use]
     pub fn finish_part(mut self, options: &ReportOptions) -> (CollectorReport, OpenState) {
         self.end_of_file();
+        self.rules.flush(&mut self.tally);
         let open = OpenState(self.rules.open());
         (super::report::report(&self, options), open)
     }

@@ -8,7 +8,7 @@ mod systemd;
 use std::any::Any;
 
 use skep_lines::Line;
-use skep_lines::Stamp;
+use skep_lines::service::httpd::Located;
 
 use super::evidence::Place;
 use super::settings::Settings;
@@ -57,6 +57,8 @@ pub(super) struct Seen<'a> {
     /// The whole line, to be kept as evidence.
     pub(super) raw: &'a [u8],
     pub(super) line: Line<'a>,
+    /// Where the rules located its stamp.
+    pub(super) at: usize,
     /// When, if it is known.
     pub(super) unix_ns: Option<i64>,
     pub(super) place: Place,
@@ -68,8 +70,11 @@ pub(super) trait Rules: Send + Any {
     fn shape(&self) -> Shape;
 
     /// The stamp of a line, where the prefix does not hold it.
-    fn stamp<'a>(&self, line: &Line<'a>) -> Stamp<'a> {
-        line.stamp
+    fn locate<'a>(&self, line: &Line<'a>) -> Located<'a> {
+        Located {
+            stamp: line.stamp,
+            at: usize::MAX,
+        }
     }
 
     /// Counts a line.
@@ -77,6 +82,9 @@ pub(super) trait Rules: Send + Any {
 
     /// The totals in a sentence.
     fn headline(&self, tally: &Tally) -> String;
+
+    /// Moves what the rules count by themselves, because it is quicker, into the tally.
+    fn flush(&mut self, _tally: &mut Tally) {}
 
     /// Counts what was held back until it is known how it ends.
     fn settle(&mut self, _tally: &mut Tally) {}

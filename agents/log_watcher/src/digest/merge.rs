@@ -11,6 +11,8 @@ impl Collector {
     pub fn merge(&mut self, mut later: Self) {
         self.end_of_file();
         later.end_of_file();
+        self.rules.flush(&mut self.tally);
+        later.rules.flush(&mut later.tally);
         self.rules
             .merge(&mut self.tally, &mut *later.rules, &mut later.tally);
         let continued = match (self.sources.last(), later.sources.first()) {

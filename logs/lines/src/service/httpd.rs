@@ -26,27 +26,51 @@ pub enum Event<'a> {
 /// The event of a line; none where it is no line of a web server's. Linear time.
 #[must_use]
 pub fn event(line: &[u8]) -> Option<Event<'_>> {
-    match line.first()? {
-        b'{' => json::access(line).map(Event::Access),
-        b'[' => error::apache(line).map(Event::Error),
-        _ => access::access(line)
-            .map(Event::Access)
-            .or_else(|| error::nginx(line).map(Event::Error)),
-    }
+    event_at(line, locate(line).at)
 }
 
-/// Only the stamp of a line.
+/// The stamp of a line, and where the date of an access line begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Located<'a> {
+    /// The stamp.
+    pub stamp: Stamp<'a>,
+    /// For [`event_at`]: where it was found; `usize::MAX` where there is no date.
+    pub at: usize,
+}
+
+/// Looks only for the stamp of a line.
 #[must_use]
-pub fn stamp(line: &[u8]) -> Stamp<'_> {
+pub fn locate(line: &[u8]) -> Located<'_> {
     let found = match line.first() {
         Some(b'{') => json::access(line).map(|access| access.stamp),
         Some(b'[') => error::apache_stamp(line),
         _ => match access::date(line) {
-            Some(at) => Some(Stamp::Clf(&line[at + 1..at + 27])),
+            Some(at) => {
+                return Located {
+                    stamp: Stamp::Clf(&line[at + 1..at + 27]),
+                    at,
+                };
+            }
             None => error::nginx_stamp(line),
         },
     };
-    found.unwrap_or(Stamp::None)
+    Located {
+        stamp: found.unwrap_or(Stamp::None),
+        at: usize::MAX,
+    }
+}
+
+/// The event of a line whose stamp has been located, so that nobody looks twice.
+#[must_use]
+pub fn event_at(line: &[u8], at: usize) -> Option<Event<'_>> {
+    if at < line.len() {
+        return access::access(line, at).map(Event::Access);
+    }
+    match line.first()? {
+        b'{' => json::access(line).map(Event::Access),
+        b'[' => error::apache(line).map(Event::Error),
+        _ => error::nginx(line).map(Event::Error),
+    }
 }
 
 /// Undoes `\xNN`, `\"` and `\\`; other escapes stay as they are.

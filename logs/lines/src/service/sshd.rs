@@ -164,32 +164,13 @@ struct Peer<'a> {
 impl<'a> Peer<'a> {
     /// `… ADDRESS port N` or `… ADDRESS` at the end, and what stands before the space.
     fn at_end(text: &'a [u8]) -> Option<(&'a [u8], Self)> {
-        let (rest, last) = split_last(text);
-        if let Some(port) = scan::number(last).and_then(|port| u16::try_from(port).ok())
-            && let Some(rest) = rest.strip_suffix(b" port")
-        {
-            let (before, address) = split_last(rest);
-            return scan::is_peer(address).then_some((
-                before,
-                Self {
-                    address,
-                    port: Some(port),
-                },
-            ));
-        }
-        scan::is_peer(last).then_some((
-            rest,
-            Self {
-                address: last,
-                port: None,
-            },
-        ))
+        let (before, port) = match scan::port_at_end(text) {
+            Some((before, port)) => (before, Some(port)),
+            None => (text, None),
+        };
+        let (before, address) = scan::peer_at_end(before)?;
+        Some((before, Self { address, port }))
     }
-}
-
-/// The last token, which may be all there is.
-fn split_last(text: &[u8]) -> (&[u8], &[u8]) {
-    scan::last_token(text).unwrap_or((b"", text))
 }
 
 /// Whether the unprivileged child wrote the line, and the line without that mark.
@@ -257,8 +238,8 @@ fn pam_failure(rest: &[u8]) -> Option<Event<'_>> {
         .iter()
         .find_map(|refusal| rest.strip_prefix(*refusal))?;
     let (rest, in_child) = preauth(rest);
-    let (before, address) = split_last(rest);
-    let name = name_before_from(before).filter(|_| scan::is_peer(address))?;
+    let (before, address) = scan::peer_at_end(rest)?;
+    let name = name_before_from(before)?;
     let unknown = name.strip_prefix(b"illegal user ");
     let user = Some(Name::written(unknown.unwrap_or(name), in_child));
     let event = Event::of(
@@ -295,8 +276,8 @@ fn timeout(rest: &[u8]) -> Option<Event<'_>> {
 fn denied(body: &[u8]) -> Option<Event<'_>> {
     let rest = body.strip_prefix(b"User ")?;
     let at = memchr::memmem::rfind(rest, b" not allowed because ")?;
-    let (before, address) = split_last(&rest[..at]);
-    let name = name_before_from(before).filter(|_| scan::is_peer(address))?;
+    let (before, address) = scan::peer_at_end(&rest[..at])?;
+    let name = name_before_from(before)?;
     let user = Some(Name::written(name, false));
     Some(Event {
         user,

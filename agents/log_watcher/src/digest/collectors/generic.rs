@@ -6,6 +6,7 @@ use skep_lines::Line;
 use skep_lines::Severity;
 use skep_lines::Stamp;
 use skep_lines::service::httpd;
+use skep_lines::service::httpd::Located;
 use skep_lines::service::words::Words;
 
 use super::Rules;
@@ -85,10 +86,13 @@ impl Rules for Generic {
         }
     }
 
-    fn stamp<'a>(&self, line: &Line<'a>) -> Stamp<'a> {
+    fn locate<'a>(&self, line: &Line<'a>) -> Located<'a> {
         match line.stamp {
-            Stamp::None => httpd::stamp(line.body),
-            stamp => stamp,
+            Stamp::None => httpd::locate(line.body),
+            stamp => Located {
+                stamp,
+                at: usize::MAX,
+            },
         }
     }
 

@@ -10,6 +10,7 @@ use skep_lines::service::httpd;
 use skep_lines::service::httpd::Access;
 use skep_lines::service::httpd::ErrorLine;
 use skep_lines::service::httpd::Event;
+use skep_lines::service::httpd::Located;
 
 use super::Rules;
 use super::Seen;
@@ -24,6 +25,9 @@ const BYTES: usize = 1;
 const STATUS_2XX: usize = 2;
 const STATUS_5XX: usize = 5;
 const ERRORS: usize = 6;
+
+/// Statuses have three digits.
+const STATUSES: usize = 1_000;
 
 const BY_SOURCE: usize = 0;
 const BY_USER: usize = 1;
@@ -58,10 +62,15 @@ const TABLES: [TableShape; 4] = [
 ];
 
 pub(super) fn start(_settings: &Settings) -> Box<dyn Rules> {
-    Box::new(Httpd)
+    Box::new(Httpd {
+        statuses: vec![0; STATUSES],
+    })
 }
 
-struct Httpd;
+struct Httpd {
+    /// Answers by status.
+    statuses: Vec<u64>,
+}
 
 impl Rules for Httpd {
     fn shape(&self) -> Shape {
@@ -80,18 +89,32 @@ impl Rules for Httpd {
         )
     }
 
-    fn stamp<'a>(&self, line: &Line<'a>) -> Stamp<'a> {
-        match httpd::stamp(line.body) {
-            Stamp::None => line.stamp,
-            stamp => stamp,
+    fn locate<'a>(&self, line: &Line<'a>) -> Located<'a> {
+        let located = httpd::locate(line.body);
+        match located.stamp {
+            Stamp::None => Located {
+                stamp: line.stamp,
+                ..located
+            },
+            _ => located,
         }
     }
 
     fn eat(&mut self, seen: &Seen<'_>, tally: &mut Tally) {
-        match httpd::event(seen.line.body) {
-            Some(Event::Access(access)) => eat_access(seen, &access, tally),
+        match httpd::event_at(seen.line.body, seen.at) {
+            Some(Event::Access(access)) => self.eat_access(seen, &access, tally),
             Some(Event::Error(error)) => eat_error(seen, &error, tally),
             None => {}
+        }
+    }
+
+    fn flush(&mut self, tally: &mut Tally) {
+        for (status, count) in self.statuses.iter_mut().enumerate() {
+            let count = std::mem::take(count);
+            if count > 0 {
+                let key = format!("{status:03}");
+                tally.tables[BY_STATUS].count(key.as_bytes(), count);
+            }
         }
     }
 
@@ -110,23 +133,27 @@ impl Rules for Httpd {
     }
 }
 
-fn eat_access(seen: &Seen<'_>, access: &Access<'_>, tally: &mut Tally) {
-    tally.totals[REQUESTS] += 1;
-    tally.totals[BYTES] += access.bytes;
-    let class = usize::from(access.status / 100);
-    if (2..=5).contains(&class) {
-        tally.totals[STATUS_2XX + class - 2] += 1;
-    }
-    tally.tables[BY_SOURCE].count(access.source, 1);
-    if !access.user.is_empty() {
-        tally.tables[BY_USER].count(&access.user_name(), 1);
-    }
-    if !access.path.is_empty() {
-        tally.tables[BY_PATH].count(access.path, 1);
-    }
-    tally.tables[BY_STATUS].count(&digits(access.status), 1);
-    if class == 5 {
-        tally.sections[SECTION_5XX].push(seen.place, seen.raw, 1);
+impl Httpd {
+    fn eat_access(&mut self, seen: &Seen<'_>, access: &Access<'_>, tally: &mut Tally) {
+        tally.totals[REQUESTS] += 1;
+        tally.totals[BYTES] += access.bytes;
+        let class = usize::from(access.status / 100);
+        if (2..=5).contains(&class) {
+            tally.totals[STATUS_2XX + class - 2] += 1;
+        }
+        tally.tables[BY_SOURCE].count(access.source, 1);
+        if !access.user.is_empty() {
+            tally.tables[BY_USER].count(&access.user_name(), 1);
+        }
+        if !access.path.is_empty() {
+            tally.tables[BY_PATH].count(access.path, 1);
+        }
+        if let Some(count) = self.statuses.get_mut(usize::from(access.status)) {
+            *count += 1;
+        }
+        if class == 5 {
+            tally.sections[SECTION_5XX].push(seen.place, seen.raw, 1);
+        }
     }
 }
 
@@ -140,11 +167,6 @@ fn eat_error(seen: &Seen<'_>, error: &ErrorLine<'_>, tally: &mut Tally) {
     } else if error.severity >= Severity::WARN {
         tally.sections[SECTION_WARNINGS].push(seen.place, seen.raw, 1);
     }
-}
-
-/// The three digits of a status.
-fn digits(status: u16) -> [u8; 3] {
-    [status / 100 % 10, status / 10 % 10, status % 10].map(|digit| b'0' + digit as u8)
 }
 
 #[cfg(test)]

@@ -65,8 +65,7 @@ pub(super) fn date(line: &[u8]) -> Option<usize> {
 }
 
 /// `[VHOST ]HOST IDENT USER [DATE] "REQUEST" STATUS BYTES…`.
-pub(super) fn access(line: &[u8]) -> Option<Access<'_>> {
-    let at = date(line)?;
+pub(super) fn access(line: &[u8], at: usize) -> Option<Access<'_>> {
     let stamp = Stamp::Clf(&line[at + 1..at + 27]);
     let who = who(line[..at].strip_suffix(b" ")?)?;
     let (request, rest) = quoted(&line[at + 30..])?;
@@ -95,23 +94,21 @@ struct Who<'a> {
 fn who(head: &[u8]) -> Option<Who<'_>> {
     let (first, rest) = scan::token(head);
     let (second, after_second) = scan::token(rest);
-    let has_vhost = match scan::is_ip(first) {
-        // A peer can send an address as its `Host`, but no ident daemon answers with one.
-        true => scan::is_ip(second),
-        false => {
-            scan::is_ip(second)
-                || (first.contains(&b':')
-                    && scan::is_peer(second)
-                    && second != b"-"
-                    && !first.ends_with(b","))
+    let first_is_ip = scan::is_ip(first);
+    // A peer can send an address as its `Host`, but no ident daemon answers with one.
+    let second_is_ip = second != b"-" && scan::is_ip(second);
+    let named_vhost = || {
+        first.contains(&b':') && second != b"-" && !first.ends_with(b",") && scan::is_peer(second)
+    };
+    let (vhost, source, rest) = if second_is_ip || (!first_is_ip && named_vhost()) {
+        match first.strip_suffix(b",") {
+            Some(first) => (&b""[..], first, after_second),
+            None => (first, second, after_second),
         }
+    } else {
+        (&b""[..], first, rest)
     };
-    let (vhost, source, rest) = match has_vhost {
-        true if first.ends_with(b",") => (&b""[..], &first[..first.len() - 1], after_second),
-        true => (first, second, after_second),
-        false => (&b""[..], first, rest),
-    };
-    if !scan::is_peer(source) {
+    if !first_is_ip && !scan::is_peer(source) {
         return None;
     }
     let (_ident, user) = scan::token(rest);
@@ -130,17 +127,21 @@ fn who(head: &[u8]) -> Option<Who<'_>> {
 /// The text up to the quote that ends the request, and what follows `" `.
 fn quoted(text: &[u8]) -> Option<(&[u8], &[u8])> {
     memchr::memchr_iter(b'"', text).find_map(|at| {
-        let backslashes = text[..at]
-            .iter()
-            .rev()
-            .take_while(|byte| **byte == b'\\')
-            .count();
-        let status = text.get(at + 1..at + 5)?;
-        let ends =
-            backslashes % 2 == 0 && status[0] == b' ' && status[1..].iter().all(u8::is_ascii_digit);
+        let is_escaped = at > 0 && text[at - 1] == b'\\' && odd_backslashes(&text[..at]);
+        let [b' ', status @ ..] = text.get(at + 1..at + 5)? else {
+            return None;
+        };
+        let ends = !is_escaped && status.iter().all(u8::is_ascii_digit);
         ends.then(|| (&text[..at], &text[at + 2..]))
     })
 }
+
+fn odd_backslashes(text: &[u8]) -> bool {
+    text.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 1
+}
+
+/// Longer words are no methods.
+const METHOD_BYTES_MAX: usize = 20;
 
 /// A request line, taken apart.
 pub(super) struct Request<'a> {
@@ -155,22 +156,35 @@ impl<'a> Request<'a> {
             method: b"",
             path: b"",
         };
-        let (method, target) = scan::token(request);
-        if method.is_empty() || method.len() > 20 || !method.iter().all(is_method_byte) {
+        let end = request
+            .iter()
+            .take(METHOD_BYTES_MAX)
+            .take_while(|byte| is_method_byte(byte));
+        let end = end.count();
+        if end == 0 || request.get(end) != Some(&b' ') {
             return none;
         }
-        let target = match scan::last_token(target) {
-            Some((target, version)) if version.starts_with(b"HTTP/") => target,
-            _ => target,
-        };
+        let target = without_version(&request[end + 1..]);
         if target.is_empty() {
             return none;
         }
         Self {
-            method,
+            method: &request[..end],
             path: path(target),
         }
     }
+}
+
+/// The target in front of ` HTTP/1.1` or ` HTTP/2`.
+fn without_version(target: &[u8]) -> &[u8] {
+    for length in [9, 7] {
+        if let Some(at) = target.len().checked_sub(length)
+            && target[at..].starts_with(b" HTTP/")
+        {
+            return &target[..at];
+        }
+    }
+    target
 }
 
 fn is_method_byte(byte: &u8) -> bool {

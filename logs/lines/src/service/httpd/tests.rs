@@ -235,7 +235,7 @@ fn json_lines() {
 fn stamps_of_all_forms() {
     let when = |line: &str| {
         Clock::new(TimeZone::UTC, 0)
-            .resolve(stamp(line.as_bytes()))
+            .resolve(locate(line.as_bytes()).stamp)
             .map(format_utc)
             .unwrap()
     };
@@ -255,7 +255,7 @@ fn stamps_of_all_forms() {
         when(r#"{"ts":1760000000.5,"remote_ip":"::1","uri":"/","status":200}"#),
         "2025-10-09T08:53:20Z"
     );
-    assert_eq!(stamp(b"hello"), Stamp::None);
+    assert_eq!(locate(b"hello").stamp, Stamp::None);
 }
 
 proptest! {
@@ -269,7 +269,7 @@ proptest! {
         noise in any::<Vec<u8>>(),
     ) {
         let line = [head.as_bytes(), tail.as_bytes(), &noise].concat();
-        let found = stamp(&line);
+        let found = locate(&line).stamp;
         let is_json = line.first() == Some(&b'{');
         prop_assert!(event(&line).is_none() || found != Stamp::None || is_json);
     }

@@ -20,10 +20,14 @@ pub(super) fn event(body: &[u8]) -> Option<Event<'_>> {
             ..event
         });
     }
-    let rest = body
-        .strip_prefix(b"Connection closed by ")
-        .or_else(|| body.strip_prefix(b"Connection reset by "))
-        .or_else(|| body.strip_prefix(b"Disconnected from "))?;
+    let rest = match body.first()? {
+        b'D' => body.strip_prefix(b"Disconnected from ")?,
+        _ => {
+            let rest = body.strip_prefix(b"Connection ")?;
+            rest.strip_prefix(b"closed by ")
+                .or_else(|| rest.strip_prefix(b"reset by "))?
+        }
+    };
     who(rest, in_child)
 }
 
