@@ -3,7 +3,7 @@
 mod boot;
 mod links;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwapOption;
 use skep_agent::{AgentSpec, Door};
@@ -16,12 +16,18 @@ use crate::{
     door::Keys,
     home::{Home, HomeError},
     metrics::Metrics,
-    store::OpenError,
+    store::{OpenError, Store},
     supervisor::Supervisor,
 };
 
 /// The swarm's default port.
 pub const SWARM_PORT: u16 = 7400;
+
+/// Longest wait for the socket to be let go of.
+const RELEASE_MAX: Duration = Duration::from_secs(2);
+
+/// Pause between two looks at it.
+const RELEASE_POLL: Duration = Duration::from_millis(5);
 
 /// People's default port.
 pub const PEOPLE_PORT: u16 = 7480;
@@ -86,6 +92,7 @@ pub struct Node {
     swarm: SwarmId,
     name: NodeId,
     home: Home,
+    store: Store,
     supervisor: Supervisor,
     switch_stop: CancellationToken,
     /// Everything else: links, keys in the making.
@@ -171,8 +178,26 @@ impl Node {
         self.stop.cancel();
         self.tasks.close();
         self.tasks.wait().await;
+        self.store.close().await;
+        let address = *self.listening.borrow();
+        if let Some(address) = address {
+            released(address).await;
+        }
         if let Err(error) = self.home.set_listening(None) {
             tracing::debug!(%error, "listen.json could not be removed");
         }
+    }
+}
+
+/// QUIC's driver lets go of the socket a moment after its last handle is dropped; whoever starts the
+/// node again in this process must find the port free.
+async fn released(address: SocketAddr) {
+    let free = async {
+        while std::net::UdpSocket::bind(address).is_err() {
+            tokio::time::sleep(RELEASE_POLL).await;
+        }
+    };
+    if tokio::time::timeout(RELEASE_MAX, free).await.is_err() {
+        tracing::warn!(%address, "the port is not free yet");
     }
 }

@@ -13,7 +13,7 @@ use std::{path::Path, sync::Arc};
 
 use bytes::Bytes;
 use skep_packet::AgentName;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 
 pub use committer::{COMMIT_QUEUE_MAX, Commit, Fatal};
 pub use error::OpenError;
@@ -59,6 +59,19 @@ impl Store {
         commit.generation = self.overlay.add(&commit.ops);
         permit.send(commit);
         Ok(())
+    }
+
+    /// Closes the file behind everything that is queued, and waits for it.
+    pub async fn close(&self) {
+        let (done, closed) = oneshot::channel();
+        let mut last = Commit::new(Vec::new(), |result| drop(done.send(result)));
+        last.closes = true;
+        // A committer that has ended already has let go of the file, or never will.
+        if self.commits.send(last).await.is_ok()
+            && let Err(error) = closed.await
+        {
+            tracing::debug!(%error, "the committer ended first");
+        }
     }
 
     /// Reads one value of an agent.

@@ -1,1 +1,8 @@
-//! Real nodes in one process.
+//! Real nodes in one process, real QUIC on free ports, for the tests beside this crate.
+#![allow(clippy::unwrap_used, reason = "everything here is a test's own ground")]
+
+mod probe;
+mod world;
+
+pub use probe::{Probe, Received};
+pub use world::{Host, WAIT_MAX, World, until};

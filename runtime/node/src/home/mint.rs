@@ -32,7 +32,7 @@ pub struct PreparedJoin {
     invite: Invite,
     key: PrivateKey,
     /// The request's bytes.
-    pub request: Vec<u8>,
+    pub request: bytes::Bytes,
 }
 
 /// A name for this host's node: its host name, with what a name may not hold replaced.
@@ -205,7 +205,7 @@ impl Home {
     ) -> Result<PreparedJoin, HomeError> {
         self.may_join()?;
         let key = PrivateKey::generate(NODE_KEY_BITS)?;
-        let request = encode(&JoinRequest::new(&invite, &key, node, listen)?).to_vec();
+        let request = encode(&JoinRequest::new(&invite, &key, node, listen)?);
         Ok(PreparedJoin {
             invite,
             key,

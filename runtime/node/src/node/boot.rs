@@ -50,6 +50,7 @@ pub(super) fn start(config: NodeConfig) -> Result<Node, NodeError> {
         swarm: base.me.swarm,
         name: base.me.node.clone(),
         home: base.config.home.clone(),
+        store: base.store.clone(),
         supervisor,
         switch_stop,
         stop: stop.clone(),

@@ -31,14 +31,17 @@ pub(super) struct Links {
 impl Links {
     /// Makes or reads the keys, listens, takes the seat, and passes on what comes.
     pub(super) async fn open(self) {
-        let stop = self.stop.clone();
-        if let Some(Err(error)) = stop.run_until_cancelled(self.run()).await {
+        if let Err(error) = self.run().await {
             tracing::error!(error, "the node cannot join its swarm");
         }
     }
 
     async fn run(self) -> Result<(), String> {
-        let identity = match self.make_keys().await {
+        let stop = self.stop.clone();
+        let Some(identity) = stop.run_until_cancelled(self.make_keys()).await else {
+            return Ok(());
+        };
+        let identity = match identity {
             Ok(identity) => identity,
             Err(error) => return Err(self.give_up(error).await),
         };
@@ -59,7 +62,14 @@ impl Links {
             .tell(Input::Seat(SeatInput::Taken(Box::new(seat))))
             .await;
         self.bound.send_replace(Some(address));
-        self.pass_on(events).await;
+        let stop = self.stop.clone();
+        if stop
+            .run_until_cancelled(self.pass_on(events))
+            .await
+            .is_none()
+        {
+            tracing::debug!("leaving");
+        }
         mesh.shutdown().await;
         Ok(())
     }

@@ -27,6 +27,8 @@ pub struct Commit {
     /// Called from the committer's thread; must not block.
     pub(super) done: Done,
     pub(super) generation: u64,
+    /// The last one: the file is closed behind it.
+    pub(super) closes: bool,
 }
 
 impl Commit {
@@ -36,6 +38,7 @@ impl Commit {
             ops,
             done: Box::new(done),
             generation: 0,
+            closes: false,
         }
     }
 }
@@ -90,10 +93,25 @@ impl Committer {
             if let Err(error) = self.file.write(group.iter().flat_map(|commit| &commit.ops)) {
                 return self.give_up(group, &error);
             }
+            let closes = group.iter().any(|commit| commit.closes);
+            if closes {
+                self.file.close();
+            }
             for commit in group {
                 self.overlay.remove(&commit.ops, commit.generation);
                 (commit.done)(Ok(()));
             }
+            if closes {
+                return self.end();
+            }
+        }
+    }
+
+    /// Whoever still wants something written is told that it is too late.
+    fn end(mut self) {
+        self.queue.close();
+        while let Ok(commit) = self.queue.try_recv() {
+            (commit.done)(Err(StoreError::Stopping));
         }
     }
 

@@ -1,7 +1,8 @@
 //! The redb file and its tables of bytes.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use redb::{Database, ReadableDatabase, TableDefinition};
 
@@ -81,7 +82,8 @@ impl Op {
 
 #[derive(Debug)]
 pub(super) struct File {
-    database: Database,
+    /// None once the store is closed.
+    database: ArcSwapOption<Database>,
 }
 
 impl File {
@@ -91,14 +93,26 @@ impl File {
         let database = builder
             .create(path)
             .map_err(|error| open_error(path, error.into()))?;
-        let file = Self { database };
+        let file = Self {
+            database: ArcSwapOption::from_pointee(database),
+        };
         file.make_tables()
             .map_err(|error| open_error(path, error))?;
         Ok(file)
     }
 
+    /// Lets go of the file when the reads that are under way have ended.
+    pub(super) fn close(&self) {
+        self.database.store(None);
+    }
+
+    fn database(&self) -> Result<Arc<Database>, redb::Error> {
+        self.database.load_full().ok_or(redb::Error::DatabaseClosed)
+    }
+
     fn make_tables(&self) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
+        let database = self.database()?;
+        let transaction = database.begin_write()?;
         for table in Table::ALL {
             transaction.open_table(table.definition())?;
         }
@@ -108,7 +122,8 @@ impl File {
 
     /// Writes all of it with one fsync, or nothing.
     pub(super) fn write<'a>(&self, ops: impl Iterator<Item = &'a Op>) -> Result<(), redb::Error> {
-        let transaction = self.database.begin_write()?;
+        let database = self.database()?;
+        let transaction = database.begin_write()?;
         {
             let mut tables = Vec::with_capacity(Table::ALL.len());
             for table in Table::ALL {
@@ -131,7 +146,8 @@ impl File {
     }
 
     pub(super) fn get(&self, table: Table, key: &[u8]) -> Result<Option<Bytes>, redb::Error> {
-        let transaction = self.database.begin_read()?;
+        let database = self.database()?;
+        let transaction = database.begin_read()?;
         let table = transaction.open_table(table.definition())?;
         Ok(table
             .get(key)?
@@ -145,7 +161,8 @@ impl File {
         after: Option<&[u8]>,
         limit: usize,
     ) -> Result<Vec<(Vec<u8>, Bytes)>, redb::Error> {
-        let transaction = self.database.begin_read()?;
+        let database = self.database()?;
+        let transaction = database.begin_read()?;
         let table = transaction.open_table(table.definition())?;
         let start = after.filter(|after| *after > prefix).unwrap_or(prefix);
         let mut rows = Vec::new();

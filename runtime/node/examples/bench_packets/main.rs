@@ -1,0 +1,108 @@
+//! How many signed packets two nodes move per CPU-second, and how long a quiet ask takes.
+//!
+//! Two processes, each a real node with RSA-3072 keys, on loopback: this one sends, and starts
+//! itself again as the one that receives. A packet counts when its handler at the other node has
+//! run. The baseline, in the same run, is one signature and one verification for each packet.
+//! Prints one JSON line.
+
+mod baseline;
+mod bee;
+mod cpu;
+mod host;
+mod load;
+
+use std::{error::Error, process::ExitCode};
+
+use serde_json::{Value, json};
+use skep_node::{Clock, Node};
+use skep_packet::Class;
+
+use crate::{baseline::Baseline, host::Receiver, load::Load};
+
+type Fallible<T> = Result<T, Box<dyn Error + Send + Sync>>;
+
+/// The argument with which this program starts itself as the receiver; its home follows.
+const RECEIVE: &str = "receive";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().collect();
+    let done = match args.as_slice() {
+        [_, verb, home] if verb == RECEIVE => host::receive(home.as_ref()),
+        _ => bench(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("bench_packets: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench() -> Fallible<()> {
+    let clock = Clock::start();
+    let baseline = Baseline::measure(clock)?;
+    let runtime = host::runtime()?;
+    let line = runtime.block_on(two_nodes(clock, &baseline))?;
+    println!("{line}");
+    Ok(())
+}
+
+async fn two_nodes(clock: Clock, baseline: &Baseline) -> Fallible<Value> {
+    let folder = tempfile::tempdir()?;
+    let homes = ["n1", "n2"].map(|name| folder.path().join(name));
+    let node = host::first(&homes[0]).await?;
+    let receiver = host::join(&homes[1], &homes[0], clock).await?;
+    let measured = measure(clock, baseline, &node, &receiver).await;
+    receiver.stop()?;
+    node.stop().await;
+    measured
+}
+
+async fn measure(
+    clock: Clock,
+    baseline: &Baseline,
+    node: &Node,
+    receiver: &Receiver,
+) -> Fallible<Value> {
+    let load = Load::new(clock, receiver.pid()).await?;
+    let asks = load.asks().await?;
+    load.run(Class::Accepted, load::WARM_UP).await?;
+    let n_batches = node.metrics().n_batches_signed();
+    let accepted = load.run(Class::Accepted, load::MEASURED).await?;
+    let n_batches = node.metrics().n_batches_signed() - n_batches;
+    let best_effort = load.run(Class::BestEffort, load::MEASURED).await?;
+    let ours = accepted.per_cpu_second();
+    let n_handled = u32::try_from(accepted.n_handled)?;
+    Ok(json!({
+        "name": "packets",
+        "ours": round(ours),
+        "baseline": round(baseline.per_cpu_second),
+        "ratio": round(ours / baseline.per_cpu_second),
+        "unit": "packets per CPU-second",
+        "class": "accepted",
+        "content_bytes": load::CONTENT_BYTES,
+        "rsa_bits": baseline::RSA_BITS,
+        "wall_per_second": round(accepted.per_second()),
+        "cpu_us_sender": round(accepted.sender_us()),
+        "cpu_us_receiver": round(accepted.receiver_us()),
+        "packets_per_signature": round(f64::from(n_handled) / f64::from(u32::try_from(n_batches)?)),
+        "lost": accepted.n_lost(),
+        "best_effort": {
+            "ours": round(best_effort.per_cpu_second()),
+            "wall_per_second": round(best_effort.per_second()),
+            "lost": best_effort.n_lost(),
+        },
+        "ask_20ms_apart": {
+            "p50_us": asks.p50_us,
+            "p99_us": asks.p99_us,
+            "signature_us": baseline.signature_us,
+            "p50_signatures": round(asks.p50_us / baseline.signature_us),
+        },
+    }))
+}
+
+/// One digit behind the point is all that a shared machine can tell.
+fn round(value: f64) -> f64 {
+    (value * 10.0).round() / 10.0
+}

@@ -1,0 +1,199 @@
+//! Hosts with homes of their own, and the nodes that run on them.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use skep_agent::{AgentSpec, Ctx};
+use skep_directive::{AgentPlan, PacketSigning, Plan, RolePlan, Span};
+use skep_identity::{INVITE_LIFE_MS, Invite};
+use skep_node::{Clock, Node, NodeConfig, NodeSettings, home::Home};
+use skep_packet::{AgentName, NodeId, RoleBinding};
+
+use crate::Probe;
+
+/// How long a test waits for what should come.
+pub const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// Waits until `condition` yields something.
+///
+/// # Panics
+/// Where it does not within [`WAIT_MAX`].
+pub async fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let found = tokio::time::timeout(WAIT_MAX, async {
+        loop {
+            if let Some(found) = condition() {
+                return found;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    });
+    found
+        .await
+        .unwrap_or_else(|_| panic!("{what} does not come"))
+}
+
+/// A folder with the homes of several hosts.
+#[derive(Debug)]
+pub struct World {
+    folder: tempfile::TempDir,
+    clock: Clock,
+    /// Makes node names unique among tests of one process.
+    tag: String,
+}
+
+/// One host: a home, and the node that runs on it now.
+#[derive(Debug)]
+pub struct Host {
+    home: Home,
+    listen: SocketAddr,
+    node: Option<Node>,
+}
+
+impl World {
+    /// An empty world; `tag` makes its node names its own.
+    #[must_use]
+    pub fn new(tag: &str) -> Self {
+        let filter = tracing_subscriber::EnvFilter::from_default_env();
+        let logs = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_test_writer();
+        if logs.try_init().is_err() {
+            // Another test of this process was faster.
+        }
+        Self {
+            folder: tempfile::tempdir().unwrap(),
+            clock: Clock::start(),
+            tag: tag.to_owned(),
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        self.clock.now().unix_ms
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A host that mints a swarm, with its node running.
+    pub async fn first(&self, name: &str) -> Host {
+        let home = Home::open(&self.path(name)).unwrap();
+        home.found(Some(self.node_id(name))).unwrap();
+        let mut host = Host {
+            home,
+            listen: "127.0.0.1:0".parse().unwrap(),
+            node: None,
+        };
+        host.up().await;
+        host
+    }
+
+    /// A host that joins the swarm of `first`, with its node running.
+    pub async fn join(&self, first: &Host, name: &str) -> Host {
+        let invite = first.home.invite(INVITE_LIFE_MS, self.now_ms()).unwrap();
+        let home = Home::open(&self.path(name)).unwrap();
+        self.enrol(&home, invite, name).await;
+        let mut host = Host {
+            home,
+            listen: "127.0.0.1:0".parse().unwrap(),
+            node: None,
+        };
+        host.up().await;
+        host
+    }
+
+    async fn enrol(&self, home: &Home, invite: Invite, name: &str) {
+        let address: SocketAddr = invite.address.parse().unwrap();
+        let prepared = home
+            .prepare_join(invite, self.node_id(name), Vec::new())
+            .unwrap();
+        let answer = skep_mesh::join(address, prepared.request.clone()).await.unwrap();
+        home.finish_join(prepared, &answer, self.now_ms()).unwrap();
+    }
+
+    fn node_id(&self, name: &str) -> NodeId {
+        NodeId::new(&format!("{name}-{}", self.tag)).unwrap()
+    }
+}
+
+impl Host {
+    /// The host's home.
+    #[must_use]
+    pub fn home(&self) -> &Home {
+        &self.home
+    }
+
+    /// The running node.
+    ///
+    /// # Panics
+    /// Where none runs.
+    #[must_use]
+    pub fn node(&self) -> &Node {
+        self.node.as_ref().expect("the node runs")
+    }
+
+    /// Starts the node and waits until it listens. A later start listens where the first did.
+    pub async fn up(&mut self) {
+        let config = NodeConfig {
+            home: self.home.clone(),
+            plan: plan(),
+            directive: "test".to_owned(),
+            specs: vec![AgentSpec::of::<Probe>()],
+            doors: Vec::new(),
+            listen: Some(self.listen),
+            program: "test".to_owned(),
+            settings: NodeSettings::default(),
+        };
+        let node = Node::start(config).unwrap();
+        self.listen = node.listening().await.unwrap();
+        self.node = Some(node);
+    }
+
+    /// Stops the node in order.
+    pub async fn down(&mut self) {
+        self.node.take().expect("the node runs").stop().await;
+    }
+
+    /// The context of the node's probe.
+    pub async fn probe(&self) -> Ctx<Probe> {
+        until("the probe", || Probe::on(self.node().name())).await
+    }
+
+    /// Waits until this node sees that `other` serves.
+    pub async fn sees(&self, other: &Host) {
+        let (me, other) = (self.probe().await, other.node().name().clone());
+        let role = "test.echo".parse().unwrap();
+        until("the other's role", || {
+            let endpoints = me.endpoints(&role, skep_packet::Scope::Swarm);
+            endpoints
+                .iter()
+                .any(|endpoint| endpoint.address.node == other)
+                .then_some(())
+        })
+        .await;
+    }
+}
+
+fn plan() -> Plan {
+    let endpoint = |text: &&str| {
+        let RoleBinding { role, handler } = text.parse().unwrap();
+        RolePlan::plain(role, handler)
+    };
+    let spec = AgentSpec::of::<Probe>();
+    let probe = AgentPlan {
+        id: AgentName::new("probe").unwrap(),
+        kind: spec.kind.to_owned(),
+        emoji: None,
+        panel: Vec::new(),
+        packet_signing: PacketSigning::default(),
+        endpoints: spec.roles.iter().map(endpoint).collect(),
+        config: serde_json::json!({}),
+        config_span: Span::default(),
+        restart: None,
+        beacon_interval_ms: None,
+        children: Vec::new(),
+    };
+    Plan {
+        node: serde_json::json!({}),
+        agents: vec![probe],
+    }
+}
