@@ -5,7 +5,11 @@
 use skep_agent::AgentSpec;
 
 /// The programs of all agents, by kind in alphabetical order.
-static SPECS: &[AgentSpec] = &[skep_log_watcher::SPEC, skep_rpc_router::SPEC];
+static SPECS: &[AgentSpec] = &[
+    skep_alert::SPEC,
+    skep_log_watcher::SPEC,
+    skep_rpc_router::SPEC,
+];
 
 /// The programs of all agents, by kind in alphabetical order.
 #[must_use]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 use skep_agent::{Answer, AskError, Ctx, HandlerError, Request as Packet, StoreError};
-use skep_packet::{Address, Token};
+use skep_packet::{Address, Refusal, Token};
 use skep_protocol::callback::{Answering, Callback, Status, Thread};
 
 use crate::{RpcRouter, ask::own, request::OriginState, session::Session};
@@ -33,9 +33,12 @@ impl RpcRouter {
                 vec![(endpoint, OriginState::Done, parts)]
             }
             Err(AskError::Refused { reason }) => {
-                let message = format!("refused: {}", reason.name());
+                let message = match reason {
+                    Refusal::Denied => "refused: denied, this operator's role does not allow it",
+                    reason => &format!("refused: {}", reason.name()),
+                };
                 let end = |address: Address| {
-                    let error = answering(id, token, &address).error(now_ms(ctx), message.clone());
+                    let error = answering(id, token, &address).error(now_ms(ctx), message);
                     (address, OriginState::Done, vec![error])
                 };
                 request.refused().into_iter().map(end).collect()

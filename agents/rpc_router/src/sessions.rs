@@ -250,3 +250,48 @@ fn pages<T: serde::de::DeserializeOwned>(
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use skep_packet::Level;
+
+    use super::*;
+
+    const HOUR_NS: u64 = SESSION_IDLE_MAX_NS;
+
+    fn sessions(connected: u32) -> Sessions {
+        let mut sessions = Sessions::new(1 << 20);
+        let row = SessionRow::new("ann".to_owned(), Level::Viewer);
+        let mut session = Session::new(row, Journal::new(1 << 20), HOUR_NS);
+        session.n_connections = connected;
+        sessions.by_id.insert("s".to_owned(), session);
+        sessions
+    }
+
+    #[test]
+    fn a_session_is_kept_for_its_time_and_while_it_is_connected() {
+        assert!(sessions(0).expired(2 * HOUR_NS).is_empty());
+        assert_eq!(sessions(0).expired(2 * HOUR_NS + 1), ["s"]);
+        assert!(sessions(1).expired(9 * HOUR_NS).is_empty());
+    }
+
+    #[test]
+    fn another_operators_session_looks_like_none() {
+        let operator = |name: &str| OperatorName {
+            name: name.to_owned(),
+            level: Level::Admin,
+        };
+        let resume = |id: &str| Resume {
+            session_id: id.to_owned(),
+            cursor: 0,
+        };
+        let sessions = sessions(0);
+        assert_eq!(
+            sessions.resume(&operator("ann"), &resume("s")).as_deref(),
+            Ok("s")
+        );
+        let foreign = sessions.resume(&operator("bob"), &resume("s"));
+        assert_eq!(foreign, sessions.resume(&operator("bob"), &resume("none")));
+        assert!(foreign.is_err());
+    }
+}

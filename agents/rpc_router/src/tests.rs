@@ -254,7 +254,10 @@ async fn a_refusal_reaches_the_person_for_each_origin() {
         let (_, last) = callback(client.next().await);
         assert_eq!(
             (last.last, last.error.as_deref()),
-            (true, Some("refused: denied"))
+            (
+                true,
+                Some("refused: denied, this operator's role does not allow it")
+            )
         );
     }
 }

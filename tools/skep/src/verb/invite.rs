@@ -32,10 +32,15 @@ impl Invite {
         let now_ms = Clock::start().now().unix_ms;
         let invite = home.invite(self.valid.saturating_mul(1000), now_ms);
         let invite = invite.map_err(|error| places::failure(&error))?;
-        let command = format!("skep join {} {invite}", invite.address);
+        let address = match (&globals.at, invite.address.parse()) {
+            (Some(at), _) => at.clone(),
+            (None, Ok(address)) => places::outward(address).to_string(),
+            (None, Err(_)) => invite.address.clone(),
+        };
+        let command = format!("skep join {address} {invite}");
         match globals.format {
             OutputFormat::Json => output::document(&json!({
-                "address": invite.address,
+                "address": address,
                 "token": invite.to_string(),
                 "expires_ms": invite.expires_ms,
                 "command": command,

@@ -49,7 +49,7 @@ impl Join {
         let prepared = prepared.map_err(|error| places::failure(&error))?;
         let address = resolve(&self.address).await?;
         output::hint(globals, &format!("asking {address} …"));
-        let answer = skep_mesh::join(address, prepared.request.clone().into()).await;
+        let answer = skep_mesh::join(address, prepared.request.clone()).await;
         let answer = answer.map_err(|error| {
             Failure::of(Kind::Join, &error)
                 .cure("is the node up, and was it started with `skep up --listen ADDR`?")

@@ -1,6 +1,8 @@
 //! `skep operator`.
 
-use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::PathBuf};
+use std::{
+    fs::OpenOptions, io::Write, net::SocketAddr, os::unix::fs::OpenOptionsExt, path::PathBuf,
+};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -68,6 +70,8 @@ impl Operator {
         let mut bundle = bundle.map_err(|error| places::failure(&error))?;
         if let Some(at) = &globals.at {
             bundle.address.clone_from(at);
+        } else if let Ok(address) = bundle.address.parse() {
+            bundle.address = places::outward(address).to_string();
         }
         let bytes = bundle
             .to_bytes()
@@ -87,11 +91,16 @@ impl Operator {
                     "{name} is a {} now; hand over {path}",
                     level.name()
                 ));
-                if bundle.address.is_empty() {
-                    output::hint(
+                match bundle.address.parse::<SocketAddr>() {
+                    Ok(address) if address.ip().is_loopback() => output::hint(
                         globals,
-                        "no node runs here, so the bundle names no address: use it with --at HOST:PORT",
-                    );
+                        "it is good on this host only: the node was started without --listen ADDR",
+                    ),
+                    _ if bundle.address.is_empty() => output::hint(
+                        globals,
+                        "no node runs here, so it names no address: use it with --at HOST:PORT",
+                    ),
+                    _ => {}
                 }
             }
         }
