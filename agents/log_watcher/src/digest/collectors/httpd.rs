@@ -146,7 +146,7 @@ impl Httpd {
             tally.tables[BY_USER].count(&access.user_name(), 1);
         }
         if !access.path.is_empty() {
-            tally.tables[BY_PATH].count(access.path, 1);
+            tally.tables[BY_PATH].count(&access.url_path(), 1);
         }
         if let Some(count) = self.statuses.get_mut(usize::from(access.status)) {
             *count += 1;

@@ -89,9 +89,8 @@ impl Rules for Sshd {
         let Some(event) = sshd::event(seen.line.body) else {
             return;
         };
-        if self.connections.see(seen, &event, tally) {
-            keep(seen, &event, tally);
-        }
+        let n = self.connections.see(seen, &event, tally);
+        keep(seen, &event, n, tally);
     }
 
     fn headline(&self, tally: &Tally) -> String {
@@ -166,7 +165,11 @@ fn merge_logins(tally: &mut Tally, later: &mut Tally) {
     }
 }
 
-fn keep(seen: &Seen<'_>, event: &Event<'_>, tally: &mut Tally) {
+/// Keeps a line that stands for `n` events more than were known; one that adds none shows nothing.
+fn keep(seen: &Seen<'_>, event: &Event<'_>, n: u64, tally: &mut Tally) {
+    if n == 0 {
+        return;
+    }
     let section = match event.kind {
         Kind::Failed | Kind::PamFailure => SECTION_FAILED,
         Kind::InvalidUser => SECTION_INVALID,
@@ -174,7 +177,6 @@ fn keep(seen: &Seen<'_>, event: &Event<'_>, tally: &mut Tally) {
         Kind::Accepted => SECTION_ACCEPTED,
         _ => return,
     };
-    let n = u64::from(event.repeat);
     tally.sections[section].push(seen.place, seen.raw, n);
     if event.kind == Kind::Accepted
         && tally.tables[LOGINS].get(event.source)[1] >= FAILURES_BEFORE_LOGIN_MIN

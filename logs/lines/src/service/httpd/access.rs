@@ -34,6 +34,12 @@ impl<'a> Access<'a> {
         super::unescaped(self.user)
     }
 
+    /// The path, unescaped; any bytes.
+    #[must_use]
+    pub fn url_path(&self) -> Cow<'a, [u8]> {
+        super::unescaped(self.path)
+    }
+
     /// Its attributes under their semantic-convention names, in a fixed order.
     pub fn attributes(&self, mut each: impl FnMut(&'static str, &[u8])) {
         let texts = [
@@ -41,7 +47,7 @@ impl<'a> Access<'a> {
             ("server.address", self.vhost),
             ("user.name", &self.user_name()),
             ("http.request.method", self.method),
-            ("url.path", self.path),
+            ("url.path", &self.url_path()),
         ];
         for (name, text) in texts {
             if !text.is_empty() {

@@ -144,33 +144,41 @@ pub(super) fn nginx(line: &[u8]) -> Option<ErrorLine<'_>> {
 
 /// The address behind `, client: `.
 ///
-/// The path in front of it and the request behind it are the peer's, unescaped: either may hold
-/// the same words. A request of words with spaces is refused before any path is looked at, so in
-/// messages about paths the last is nginx's own, and in the others the first.
+/// The path in front of it and the referrer behind it are the peer's, unescaped: either may hold
+/// the same words. nginx's own stand right in front of the request, in which spaces are refused.
+/// Where a peer wrote those words too, only what all places agree on is taken.
 fn nginx_client(message: &[u8]) -> &[u8] {
-    const MARK: &[u8] = b", client: ";
-    let at = match names_a_path(message) {
-        true => memmem::rfind(message, MARK),
-        false => memmem::find(message, MARK),
+    const CLIENT: &[u8] = b", client: ";
+    const REQUEST: &[u8] = b", request: \"";
+    let request = memmem::find(message, REQUEST).unwrap_or(message.len());
+    let is_plain = memmem::rfind(message, REQUEST).is_none_or(|last| last == request);
+    let head = if is_plain {
+        &message[..request]
+    } else {
+        message
     };
-    let Some(at) = at else { return b"" };
-    let rest = &message[at + MARK.len()..];
-    let end = rest
-        .iter()
-        .position(|byte| matches!(byte, b',' | b' '))
-        .unwrap_or(rest.len());
-    let client = rest[..end]
-        .strip_prefix(b"unix:")
-        .map_or(&rest[..end], |_| b"");
-    if scan::is_peer(client) {
-        scan::unmapped(client)
+    let Some(last) = memmem::rfind(head, CLIENT) else {
+        return b"";
+    };
+    let client = address(&head[last + CLIENT.len()..]);
+    let mut others = memmem::find_iter(head, CLIENT).map(|at| address(&head[at + CLIENT.len()..]));
+    if is_plain || others.all(|other| other == client) {
+        client
     } else {
         b""
     }
 }
 
-fn names_a_path(message: &[u8]) -> bool {
-    let quote = memchr::memchr(b'"', message).unwrap_or(message.len());
-    let first_client = memmem::find(message, b", client: ").unwrap_or(message.len());
-    quote < first_client && !message.starts_with(b"limiting ") && !message.starts_with(b"client ")
+/// The address that a text begins with; empty where it is none, like a socket's path.
+fn address(text: &[u8]) -> &[u8] {
+    let end = text
+        .iter()
+        .position(|byte| matches!(byte, b',' | b' '))
+        .unwrap_or(text.len());
+    let address = &text[..end];
+    if scan::is_peer(address) && !address.starts_with(b"unix:") {
+        scan::unmapped(address)
+    } else {
+        b""
+    }
 }

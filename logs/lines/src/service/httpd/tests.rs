@@ -22,7 +22,7 @@ fn shown(line: &[u8]) -> String {
             text(access.vhost),
             text(&access.user_name()),
             text(access.method),
-            text(access.path),
+            text(&access.url_path()),
             access.status,
             access.bytes
         ),
@@ -128,7 +128,7 @@ fn names_and_requests_that_read_like_the_line() {
     );
     check(
         &format!("10.0.0.7 - - {D} \"GET /\\\" 200 9 HTTP/1.1\" 404 1"),
-        "10.0.0.7 - <-> GET /\\\" 200 9 404 1",
+        "10.0.0.7 - <-> GET /\" 200 9 404 1",
     );
     check(
         &format!("10.0.0.7 - - {D} \"GET / HTTP/1.1\" 404 1 \"{D} \" \" 200 5 \""),
@@ -206,6 +206,23 @@ fn nginx_errors() {
         ),
         "::1"
     );
+    let by_path = "2021/12/02 11:53:15 [error] 4#4: *4 open() \"/srv/x\" failed (2: No such file)";
+    let own = ", client: 10.0.0.7, server: _, request: \"GET /x HTTP/1.1\"";
+    let fake = ", client: 6.6.6.6, server: _";
+    assert_eq!(
+        client(&format!("{by_path}{own}, referrer: \"{fake}\"")),
+        "10.0.0.7"
+    );
+    assert_eq!(
+        client(&format!(
+            "{by_path}{own}, referrer: \"{fake}, request: \"\""
+        )),
+        "-"
+    );
+    assert_eq!(
+        client(&format!("{by_path}{own}, referrer: \"{own}\"")),
+        "10.0.0.7"
+    );
     check("2021/12/02 11:53:15 [error] what: is this", "none");
 }
 
@@ -221,7 +238,7 @@ fn json_lines() {
     );
     check(
         r#"{"remote_addr":"10.0.0.7","request":"GET /\" HTTP/1.1","status":200}"#,
-        "10.0.0.7 - <-> GET /\\\" 200 0",
+        "10.0.0.7 - <-> GET /\" 200 0",
     );
     assert_eq!(
         shown(b"{\"remote_addr\":\"10.0.0.7\",\"request\":\"GET /\xff HTTP/1.1\",\"status\":200}"),

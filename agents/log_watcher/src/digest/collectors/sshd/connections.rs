@@ -63,8 +63,11 @@ impl Default for Connections {
 }
 
 impl Connections {
-    /// Counts an event, or holds it back until more is known; `false` if it says nothing new.
-    pub(super) fn see(&mut self, seen: &Seen<'_>, event: &Event<'_>, tally: &mut Tally) -> bool {
+    /// Counts an event, or holds it back until more is known.
+    ///
+    /// Returns how many events it adds: a failure that PAM told of already is none, nor is the end
+    /// of a connection in which something failed.
+    pub(super) fn see(&mut self, seen: &Seen<'_>, event: &Event<'_>, tally: &mut Tally) -> u64 {
         let n = u64::from(event.repeat);
         let user = event
             .user
@@ -85,9 +88,11 @@ impl Connections {
             Kind::Failed => {
                 let answers_pam = event.method.starts_with(b"keyboard-interactive");
                 let pending = self.pending(key, now_ns, tally);
+                let is_known = answers_pam && pending.pam.is_some();
                 pending.fail(answers_pam, tally);
                 super::count_failed(tally, &user, source, unknown, n);
                 self.head(key, |head| head.fail(answers_pam));
+                return n - u64::from(is_known);
             }
             Kind::PamFailure => {
                 let pending = self.pending(key, now_ns, tally);
@@ -107,7 +112,7 @@ impl Connections {
             Kind::EndedUnauthenticated => {
                 let ended = self.end(key, now_ns, tally);
                 if ended.failed {
-                    return false;
+                    return 0;
                 }
                 count_probe(tally, &user, source);
                 if ended.head
@@ -121,7 +126,7 @@ impl Connections {
             }
             _ => {}
         }
-        true
+        n
     }
 
     /// Counts everything that is held back.

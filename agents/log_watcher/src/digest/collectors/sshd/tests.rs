@@ -126,6 +126,47 @@ fn tables_carry_failures_and_probes() {
     );
 }
 
+/// Made by a real sshd; `testdata/sshd.sh` says what the clients did.
+const REAL: &str = include_str!("../../../../testdata/sshd-9.2.log");
+
+#[test]
+fn what_was_done_to_a_real_sshd() {
+    let report = report("sshd", REAL);
+    assert_eq!(
+        totals(&report),
+        "failed 24 accepted 3 invalid_user 17 probes 3"
+    );
+    let users = &report.tables.get("by_user").unwrap().rows;
+    let rows = users
+        .iter()
+        .map(|row| (row.key.as_str(), row.count("count"), row.count("probes")));
+    let long = "n".repeat(100);
+    let expected = [
+        ("amy", 9, 1),
+        ("nobodyhere", 6, 1),
+        ("root", 2, 0),
+        ("a from 1.2.3.4 port 22 ssh2", 1, 0),
+        ("a\\b", 1, 0),
+        ("from", 1, 0),
+        ("invalid user root", 1, 0),
+        ("müller", 1, 0),
+        (long.as_str(), 1, 0),
+        ("x", 1, 0),
+        ("müller x", 0, 1),
+    ];
+    let mut found: Vec<_> = rows.collect();
+    let mut expected = expected.to_vec();
+    found.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(found, expected);
+    let failed = report
+        .sections
+        .iter()
+        .find(|section| section.name == "failed")
+        .unwrap();
+    assert_eq!(failed.count, 24);
+}
+
 #[test]
 fn a_login_after_failures_stands_out() {
     let mut lines = vec!["0 1 fail"; 6];
