@@ -199,8 +199,8 @@ pub(crate) async fn settle(
         let terms = shared.terms.oracle.as_ref();
         let alert = terms.and_then(|terms| question.alert(ctx.address(), outcome, terms, now_ms));
         if let Some(alert) = alert {
-            tracing::error!(msg = alert.msg, level = %alert.level, "alert");
-            tx.send(shared.alert(&alert, question::alert_packet_id(&alert)));
+            shared.log_alert(ctx, &alert);
+            tx.send(shared.alert(&alert, alert.packet_id()));
         }
         if matches!(outcome, Outcome::Failed(_)) {
             remember(
@@ -235,7 +235,19 @@ pub(crate) async fn settle_interrupted(
 ) -> Result<usize, StoreError> {
     let mut n_settled = 0;
     loop {
-        let open: Vec<(String, Question)> = ctx.scan(question::OPEN, None, 16)?;
+        let open: Vec<(String, Question)> = match ctx.scan(question::OPEN, None, 16) {
+            Err(StoreError::Value { key, source }) => {
+                // A row of another version must not keep the agent from starting.
+                tracing::error!(key, error = %source, "an open question can not be read: dropped");
+                let dropped = ctx.tx(|tx| {
+                    tx.delete(&key);
+                    Ok(())
+                });
+                dropped.await?;
+                continue;
+            }
+            open => open?,
+        };
         if open.is_empty() {
             return Ok(n_settled);
         }

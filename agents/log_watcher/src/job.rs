@@ -232,20 +232,21 @@ impl Job {
             // One document, which is whole only with what comes of asking.
             Format::Json => vec![self.answering.working(now.unix_ms, "asking the oracle")],
         };
-        let known = self.ctx.get::<Question>(&question.key())?;
-        if known.is_some() {
-            // The same command came twice: the first one is at it.
-            return Ok(());
-        }
         let opened = self.ctx.tx(|tx| {
+            if tx.get::<Question>(&question.key())?.is_some() {
+                // The same command came twice: the first one is at it.
+                return Ok(false);
+            }
             question.open(tx, &self.answering);
             if !wants_reply(&self.request) {
                 self.shared
                     .send_callbacks(&self.ctx, tx, &self.answering.thread, &parts);
             }
-            Ok(())
+            Ok(true)
         });
-        opened.await?;
+        if !opened.await? {
+            return Ok(());
+        }
         let outcome = ask::pursue(&self.ctx, &self.shared, question.clone()).await;
         match outcome {
             Some(outcome) if wants_reply(&self.request) => {

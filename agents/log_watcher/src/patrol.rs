@@ -85,7 +85,7 @@ pub(crate) async fn walk(ctx: Ctx<LogWatcher>, shared: Arc<Shared>) {
 }
 
 async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), StoreError> {
-    let before: Checkpoint = ctx.get(CHECKPOINT)?.unwrap_or_default();
+    let before = checkpoint(ctx)?;
     let until_ms = ctx.now().unix_ms;
     let interval_ms = u64::try_from(shared.terms.patrol_interval.as_millis()).unwrap_or(u64::MAX);
     let from_ms = before
@@ -258,8 +258,18 @@ pub(crate) fn note_outcome(tx: &mut Tx, seq: u64, outcome: &Outcome) -> Result<(
 
 /// The newest kept digest.
 pub(crate) fn newest(ctx: &Ctx<LogWatcher>) -> Result<Option<Kept>, StoreError> {
-    let checkpoint: Checkpoint = ctx.get(CHECKPOINT)?.unwrap_or_default();
-    ctx.get(&key(checkpoint.patrols))
+    ctx.get(&key(checkpoint(ctx)?.patrols))
+}
+
+/// The checkpoint; one of another version that can not be read begins anew, and says so.
+fn checkpoint(ctx: &Ctx<LogWatcher>) -> Result<Checkpoint, StoreError> {
+    match ctx.get(CHECKPOINT) {
+        Err(StoreError::Value { source, .. }) => {
+            tracing::error!(error = %source, "the checkpoint can not be read: patrols begin anew");
+            Ok(Checkpoint::default())
+        }
+        checkpoint => Ok(checkpoint?.unwrap_or_default()),
+    }
 }
 
 fn key(seq: u64) -> String {

@@ -8,7 +8,6 @@ use serde::Serialize;
 use skep_agent::StoreError;
 use skep_agent::Tx;
 use skep_packet::Address;
-use skep_packet::PacketId;
 use skep_protocol::alert::Alert;
 use skep_protocol::callback::Answering;
 use skep_protocol::callback::Callback;
@@ -288,9 +287,4 @@ fn told(response: &OracleResponse) -> String {
     format!("{}\n{}", report.summary, findings.join("\n"))
         .trim_end()
         .to_owned()
-}
-
-/// The packet id of the alert about a question, the same over every try.
-pub(crate) fn alert_packet_id(alert: &Alert) -> Option<PacketId> {
-    alert.packet_id()
 }

@@ -304,13 +304,26 @@ impl Reading<'_> {
     }
 
     fn nowhere(&mut self, looked_at: &[PathBuf]) {
-        let looked_at: Vec<String> = looked_at
+        // The folders say enough: a service has a file for each kind of line.
+        let mut folders: Vec<String> = looked_at
             .iter()
-            .map(|path| path.display().to_string())
+            .filter_map(|path| path.parent())
+            .map(|folder| folder.display().to_string())
             .collect();
-        let problem = match looked_at.as_slice() {
-            [] => "nothing says where its lines are".to_owned(),
-            paths => format!("none of its usual files is there: {}", paths.join(", ")),
+        let problem = if folders.is_empty() {
+            "nothing says where its lines are".to_owned()
+        } else {
+            folders.sort();
+            folders.dedup();
+            let journal = if self.reader.host.has_journal() {
+                ""
+            } else {
+                ", nor is a journal"
+            };
+            format!(
+                "none of its usual files is in {}{journal}",
+                folders.join(", ")
+            )
         };
         let cure = self.cure();
         self.collector.problem(&self.task.name, &problem, &cure);

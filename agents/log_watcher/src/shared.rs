@@ -10,6 +10,7 @@ use serde::Serialize;
 use skep_agent::Ctx;
 use skep_agent::Outgoing;
 use skep_agent::Tx;
+use skep_lines::neutral_cut;
 use skep_packet::Address;
 use skep_packet::HandlerName;
 use skep_packet::Kind;
@@ -31,6 +32,9 @@ use crate::read::Reader;
 
 /// Digests on demand that may be in the making at a time; one more is refused.
 const JOBS_MAX: usize = 8;
+
+/// An alert's words in the node's own log are cut here.
+const LOGGED_BYTES_MAX: usize = 1024;
 
 /// What the agent's tasks share.
 #[derive(Debug)]
@@ -142,6 +146,20 @@ impl Shared {
             .into_iter()
             .map(|endpoint| endpoint.address)
             .collect()
+    }
+
+    /// Notes an alert in the node's own log; with its words, if there is nobody yet to tell people.
+    pub(crate) fn log_alert(&self, ctx: &Ctx<LogWatcher>, alert: &Alert) {
+        let (cause, level) = (&alert.cause, alert.level);
+        if ctx
+            .endpoints(&self.terms.alert_role, Scope::Swarm)
+            .is_empty()
+        {
+            let msg = neutral_cut(alert.msg.as_bytes(), LOGGED_BYTES_MAX);
+            tracing::error!(cause, %level, msg, "an alert waits for someone to tell people");
+        } else {
+            tracing::info!(cause, %level, "alert");
+        }
     }
 
     /// An alert on its way to people.

@@ -133,7 +133,9 @@ pub fn choose(service: &str, host: &Host, now_unix_s: i64) -> Choice {
 }
 
 impl Defaults {
-    fn is_journaled(&self) -> bool {
+    /// Whether its lines can stand in the journal.
+    #[must_use]
+    pub fn is_journaled(&self) -> bool {
         self.whole_journal || !self.identifiers.is_empty() || !self.units.is_empty()
     }
 
@@ -161,10 +163,9 @@ pub fn cure_for_absent(service: &str, host: &Host, now_unix_s: i64) -> String {
         Choice::Journal(_) => {
             format!("this host has such lines in its journal: leave `paths` of {service} out")
         }
-        Choice::Nowhere(_) if host.is_this_one() => {
-            format!("install the service, or name its files in `paths` of {service}")
+        Choice::Nowhere(_) => {
+            format!("name its files in `paths` of {service}, or leave {service} out")
         }
-        Choice::Nowhere(_) => format!("name its files in `paths` of {service}"),
     }
 }
 
@@ -249,7 +250,7 @@ mod tests {
         let (_root, bare) = host(&[]);
         assert_eq!(
             cure_for_absent("generic", &bare, 0),
-            "name its files in `paths` of generic"
+            "name its files in `paths` of generic, or leave generic out"
         );
     }
 

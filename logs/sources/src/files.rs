@@ -171,6 +171,10 @@ impl Reading<'_> {
     fn path(&mut self, path: &Path, known: Option<&[Seen]>) -> Vec<Seen> {
         let found = gather::gather(path, known.unwrap_or_default(), self.set.rotate_depth);
         self.outcome.problems.extend(found.problems);
+        if let Some(known) = known.filter(|_| found.is_barred) {
+            // What was being read is there: going on waits until it can be opened again.
+            return known.to_vec();
+        }
         let mut present = found.present;
         let depth = usize::try_from(self.set.rotate_depth).unwrap_or(usize::MAX);
         let plan = match known {

@@ -45,11 +45,6 @@ impl Host {
                     .any(|machine| holds_a_journal(&machine.path()))
             })
     }
-
-    /// Whether this is the host the process itself runs on.
-    pub(crate) fn is_this_one(&self) -> bool {
-        self.root == Path::new("/")
-    }
 }
 
 /// A folder that may not be listed may well hold one: reading it will tell the cure.
@@ -156,6 +151,24 @@ mod tests {
         ] {
             assert_eq!(service_of(cgroup).as_deref(), expected, "{cgroup}");
         }
+    }
+
+    #[test]
+    fn the_group_that_may_read_a_file_is_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        std::fs::write(&path, "").unwrap();
+        // Whatever group the test runs as: one that is not root's is named, root's never is.
+        let cure = cure_for_unreadable(&path, "skep");
+        assert!(
+            cure.starts_with("run `usermod -aG ") && cure.contains(" skep`"),
+            "{cure}"
+        );
+        assert!(!cure.contains("-aG root "), "{cure}");
+        assert_eq!(
+            cure_for_unreadable(Path::new("/nowhere"), "root"),
+            "let this user read it"
+        );
     }
 
     #[test]

@@ -41,7 +41,7 @@ fn a_host_without_any_log_of_it_still_has_a_section_with_the_cure() {
     let root = tempfile::tempdir().unwrap();
     let settings = Settings::new(TimeZone::UTC, NOW_S);
     for (name, said) in [
-        ("sshd", "none of its usual files is there: "),
+        ("sshd", "none of its usual files is in /"),
         ("generic", "nothing says where its lines are"),
     ] {
         let collector = reader(root.path()).all(&task(name), &settings, &Progress::default());

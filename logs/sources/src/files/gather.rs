@@ -19,6 +19,8 @@ const LISTINGS_MAX: usize = 4;
 /// The files of a path, and what kept others from being opened.
 pub(super) struct Found {
     pub(super) present: Present,
+    /// The path itself is there and can not be opened.
+    pub(super) is_barred: bool,
     pub(super) problems: Vec<Problem>,
 }
 
@@ -78,6 +80,9 @@ fn open_all(path: &Path, known: &[Seen], depth: u32) -> Found {
     }
     let live = Opened::open(path);
     let has_live = live.is_ok();
+    let is_barred = live
+        .as_ref()
+        .is_err_and(|problem| problem.kind != ProblemKind::Absent);
     match live {
         Ok(file) => {
             files.retain(|other| other.id != file.id);
@@ -87,6 +92,7 @@ fn open_all(path: &Path, known: &[Seen], depth: u32) -> Found {
     }
     Found {
         present: Present { files, has_live },
+        is_barred,
         problems,
     }
 }

@@ -394,6 +394,26 @@ fn a_damaged_archive_gives_what_it_holds_and_is_told() {
 }
 
 #[test]
+fn what_can_not_be_opened_for_a_while_is_gone_on_with_later() {
+    let mut world = World::new();
+    world.append("log.1", "old\n");
+    world.append("log", "a\n");
+    world.expect(&["old", "a"]);
+    world.append("log", "b\n");
+    world.rename("log", "aside");
+    fs::create_dir(world.path("log")).unwrap();
+    let mut sink = Lines::default();
+    let outcome = world.read_with(ReadOptions::default(), &mut sink);
+    assert_eq!(
+        (sink.got.len(), outcome.gaps.len(), outcome.problems.len()),
+        (0, 0, 1)
+    );
+    fs::remove_dir(world.path("log")).unwrap();
+    world.rename("aside", "log");
+    world.expect(&["b"]);
+}
+
+#[test]
 fn the_same_file_named_twice_is_read_once() {
     let mut world = World::new();
     world.append("log", "a\n");
