@@ -128,7 +128,12 @@ fn watcher(id: &str, collectors: &Value) -> Value {
 
 /// An oracle whose model is asked at `url`, and only then its built-in analysis.
 fn modelled(url: &str) -> Value {
-    json!({ "backends": [{ "type": "openai", "base_url": format!("{url}/v1"), "model": "any" }] })
+    json!({ "backends": [{
+        "type": "openai",
+        "url": format!("{url}/v1"),
+        "model": "any",
+        "timeout_s": ORACLE_TIMEOUT_S,
+    }] })
 }
 
 /// The digests in what the CLI printed, with the counts that the logs hold.
@@ -164,6 +169,19 @@ fn digests_with_an_analysis_come_from_both_watchers() {
         assert!(analysis["report"]["summary"].is_string(), "{analysis}");
         assert_eq!(analysis["reason"], Value::Null, "{analysis}");
     }
+}
+
+#[test]
+fn without_an_oracle_both_digests_come_with_the_reason_and_an_alert_for_each_question() {
+    let mut trio = Trio::start(true);
+    let digests = digests(trio.ask());
+    for digest in digests {
+        let analysis = &digest["analysis"];
+        assert_eq!(analysis["report"], Value::Null, "{analysis}");
+        let reason = analysis["reason"].as_str().unwrap_or_default();
+        assert!(reason.contains("hive.oracle"), "{analysis}");
+    }
+    trio.wait_for_alerts(2);
 }
 
 #[test]
