@@ -37,7 +37,7 @@ pub fn format_utc(unix_ns: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// `Feb 12 14:10:21 ` at the start, and what follows; also with a year after the day.
+/// `Feb 12 14:10:21 ` at the start, and what follows; a fraction of the second is dropped.
 pub(crate) fn leading_bsd(line: &[u8]) -> Option<(Stamp<'_>, &[u8])> {
     let head = line.get(..15)?;
     let shaped = head[3] == b' '

@@ -15,6 +15,7 @@ use skep_protocol::digest::SourceProblem;
 use super::collectors;
 use super::collectors::Rules;
 use super::collectors::Seen;
+use super::evidence;
 use super::evidence::Place;
 use super::report::ReportOptions;
 use super::settings::OWN_APP;
@@ -49,6 +50,8 @@ pub struct Collector {
     last_admitted: bool,
     buffer: LineBuffer,
     splitter: Splitter,
+    /// The last entry as a line, kept to spare an allocation for each.
+    shown: Vec<u8>,
 }
 
 /// What a collector holds back because its end is not known yet: part of a patrol's checkpoint.
@@ -88,6 +91,7 @@ impl Collector {
             last_admitted: true,
             buffer: LineBuffer::default(),
             splitter: Splitter::default(),
+            shown: Vec::new(),
         }
     }
 
@@ -153,9 +157,12 @@ impl Collector {
         self.eat(line, split);
     }
 
-    /// Eats an entry of a journal.
+    /// Eats an entry of a journal; as evidence it is shown like a line of a syslog file.
     pub fn entry(&mut self, entry: Line<'_>) {
-        self.eat(entry.body, entry);
+        let mut shown = std::mem::take(&mut self.shown);
+        evidence::show_entry(&entry, self.clock.resolve(entry.stamp), &mut shown);
+        self.eat(&shown, entry);
+        self.shown = shown;
     }
 
     fn eat(&mut self, raw: &[u8], line: Line<'_>) {

@@ -1,5 +1,10 @@
 //! The newest lines of one kind, kept to be shown.
 
+use std::io::Write;
+
+use skep_lines::Line;
+use skep_lines::format_utc;
+
 /// This many lines of a kind are kept: the newest.
 pub(super) const EVIDENCE_LINES_MAX: usize = 10;
 /// A kept line is cut here.
@@ -59,6 +64,25 @@ impl Evidence {
         }
         self.count += later.count;
     }
+}
+
+/// Writes an entry of a journal as a line of a syslog file, as much of it as evidence needs.
+pub(super) fn show_entry(entry: &Line<'_>, unix_ns: Option<i64>, line: &mut Vec<u8>) {
+    line.clear();
+    let mut push =
+        |part: &[u8]| line.extend_from_slice(&part[..part.len().min(EVIDENCE_BYTES_MAX)]);
+    if let Some(unix_ns) = unix_ns {
+        push(format_utc(unix_ns).as_bytes());
+        push(b" ");
+    }
+    push(entry.host);
+    push(b" ");
+    push(entry.app);
+    if let Some(pid) = entry.pid {
+        write!(line, "[{pid}]").expect("a vector takes what is written");
+    }
+    line.extend_from_slice(b": ");
+    line.extend_from_slice(&entry.body[..entry.body.len().min(EVIDENCE_BYTES_MAX)]);
 }
 
 #[cfg(test)]

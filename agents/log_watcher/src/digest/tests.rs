@@ -1,6 +1,8 @@
 //! What holds for every collector.
 
 use proptest::prelude::*;
+use skep_lines::Line;
+use skep_lines::Stamp;
 
 use super::collector::Collector;
 use super::collectors::NAMES;
@@ -74,6 +76,29 @@ fn without_details_there_are_no_lines() {
     assert_eq!(
         (report.sections[0].count, report.sections[0].lines.len()),
         (1, 0)
+    );
+}
+
+#[test]
+fn an_entry_of_the_journal_counts_and_shows_like_a_line() {
+    let mut collector = Collector::new("sshd", &settings());
+    collector.journal("journal");
+    collector.entry(Line {
+        stamp: Stamp::Unix(1_770_905_421_500_000_000),
+        severity: None,
+        host: b"web1",
+        app: b"sshd-session",
+        pid: Some(7),
+        body: b"Failed password for root from 10.0.0.7 port 5 ssh2",
+    });
+    let report = collector.finish(&ReportOptions::default());
+    assert_eq!(
+        totals(&report),
+        "failed 1 accepted 0 invalid_user 0 probes 0"
+    );
+    assert_eq!(
+        report.sections[0].lines[0].text,
+        "2026-02-12T14:10:21Z web1 sshd-session[7]: Failed password for root from 10.0.0.7 port 5 ssh2"
     );
 }
 
