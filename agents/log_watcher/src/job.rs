@@ -109,9 +109,9 @@ fn thread(request: &Request<GenerateDigest>) -> Thread {
     }
 }
 
-/// Whether it is an agent that waits for a plain reply, rather than a person's program.
+/// Whether it is a plain question, which one reply answers, rather than a session's request.
 fn wants_reply(request: &Request<GenerateDigest>) -> bool {
-    request.token.is_some() && request.reply_to.is_none() && request.content.session_id.is_none()
+    request.token.is_some() && request.content.session_id.is_none()
 }
 
 struct Job {
@@ -281,11 +281,17 @@ async fn last(
         let text = "there is no digest yet: the first patrol is still reading";
         return Err(HandlerError::Refused(text.to_owned()));
     };
+    if wants_reply(&request) {
+        let fitted = oracle::fitted(&kept.report, oracle::DIGEST_BYTES_MAX);
+        return Ok(ctx
+            .reply(&request, &show::document(&fitted, kept.analysis()))
+            .await?);
+    }
     let now_ms = ctx.now().unix_ms;
     let mut answering = Answering::new(thread(&request), ctx.address().clone());
     let parts = match request.content.format {
         Format::Text => answering.text(now_ms, &kept_text(ctx, &kept, now_ms), true),
-        Format::Json => answering.json(now_ms, &kept_json(&kept), true),
+        Format::Json => answering.json(now_ms, &show::json(&kept.report, kept.analysis()), true),
     };
     let sent = ctx.tx(|tx| {
         shared.send_callbacks(ctx, tx, &answering.thread, &parts);
@@ -302,20 +308,4 @@ fn kept_text(ctx: &Ctx<LogWatcher>, kept: &Kept, now_ms: u64) -> String {
         (None, None) => String::new(),
     };
     heading + &show::text(&kept.report) + &end
-}
-
-fn kept_json(kept: &Kept) -> String {
-    let analysis = show::Analysis {
-        query_id: kept
-            .analysis
-            .as_ref()
-            .map(|response| response.query_id.clone()),
-        report: kept
-            .analysis
-            .as_ref()
-            .map(|response| response.report.clone()),
-        reason: kept.reason.clone(),
-    };
-    let asked = kept.analysis.is_some() || kept.reason.is_some();
-    show::json(&kept.report, asked.then_some(analysis))
 }

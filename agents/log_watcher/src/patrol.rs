@@ -73,6 +73,23 @@ pub(crate) struct Kept {
     pub(crate) reason: Option<String>,
 }
 
+impl Kept {
+    /// What came of asking about it, if it was asked about and that has ended.
+    pub(crate) fn analysis(&self) -> Option<show::Analysis> {
+        (self.analysis.is_some() || self.reason.is_some()).then(|| show::Analysis {
+            query_id: self
+                .analysis
+                .as_ref()
+                .map(|response| response.query_id.clone()),
+            report: self
+                .analysis
+                .as_ref()
+                .map(|response| response.report.clone()),
+            reason: self.reason.clone(),
+        })
+    }
+}
+
 /// Patrols until the agent stops; the first time at once.
 pub(crate) async fn walk(ctx: Ctx<LogWatcher>, shared: Arc<Shared>) {
     loop {

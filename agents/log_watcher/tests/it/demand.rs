@@ -7,6 +7,7 @@ use skep_protocol::digest::HANDLER;
 
 use crate::world::ACCEPTED;
 use crate::world::FAILED;
+use crate::world::ROUTER;
 use crate::world::Said;
 use crate::world::World;
 use crate::world::append;
@@ -113,6 +114,23 @@ async fn an_agent_that_asks_gets_a_plain_reply() {
         panic!("a reply")
     };
     assert_eq!(went_to(&sent), "tester@n2/reply");
+    let digest: serde_json::Value = sent.content();
+    assert_eq!(digest["collectors"]["sshd"]["totals"]["failed"], 2);
+    // A door that passes a plain question on names itself, and gets a plain reply too.
+    let last = GenerateDigest {
+        last: true,
+        ..request
+    };
+    world
+        .kit
+        .command(HANDLER, &last)
+        .token("ask-2")
+        .reply_to(ROUTER)
+        .deliver()
+        .await;
+    let Some(Said::Other(sent)) = world.next(30).await else {
+        panic!("a reply")
+    };
     let digest: serde_json::Value = sent.content();
     assert_eq!(digest["collectors"]["sshd"]["totals"]["failed"], 2);
 }
