@@ -145,15 +145,21 @@ impl Request {
     }
 
     /// The origins that were silent for too long, or serve the role no more.
-    pub(crate) fn overdue(&mut self, now_ns: u64, serving: &[Address]) -> Vec<Address> {
+    pub(crate) fn overdue(
+        &mut self,
+        now_ns: u64,
+        serving: &[Address],
+    ) -> Vec<(Address, &'static str)> {
         let idle_max_ns = ORIGIN_IDLE_MAX_S * 1_000_000_000;
         let mut lost = Vec::new();
         for origin in self.origins.iter_mut().filter(|origin| origin.is_open()) {
             let serves = serving.contains(&origin.address);
             let is_gone = origin.listed && !serves;
             origin.listed |= serves;
-            if is_gone || now_ns.saturating_sub(origin.heard_ns) > idle_max_ns {
-                lost.push(origin.address.clone());
+            if is_gone {
+                lost.push((origin.address.clone(), "it serves the role no more"));
+            } else if now_ns.saturating_sub(origin.heard_ns) > idle_max_ns {
+                lost.push((origin.address.clone(), "nothing came from it for too long"));
             }
         }
         lost
@@ -193,6 +199,12 @@ mod tests {
         )
     }
 
+    /// Who is overdue, without the reasons.
+    fn overdue(request: &mut Request, now_ns: u64, serving: &[Address]) -> Vec<Address> {
+        let lost = request.overdue(now_ns, serving);
+        lost.into_iter().map(|(address, _)| address).collect()
+    }
+
     #[test]
     fn an_origin_that_says_nothing_is_lost_after_its_time() {
         let mut request = request(&["a@n1", "a@n2"]);
@@ -201,21 +213,24 @@ mod tests {
             request.heard(&address("a@n1"), 20 * SECOND_NS),
             Heard::InTime
         );
-        assert!(request.overdue(30 * SECOND_NS, &serving).is_empty());
-        assert_eq!(request.overdue(31 * SECOND_NS, &serving), [address("a@n2")]);
-        assert_eq!(request.overdue(51 * SECOND_NS, &serving).len(), 2);
+        assert!(overdue(&mut request, 30 * SECOND_NS, &serving).is_empty());
+        assert_eq!(
+            overdue(&mut request, 31 * SECOND_NS, &serving),
+            [address("a@n2")]
+        );
+        assert_eq!(overdue(&mut request, 51 * SECOND_NS, &serving).len(), 2);
     }
 
     #[test]
     fn an_origin_that_left_is_lost_at_once_but_not_by_a_node_that_knows_nobody_yet() {
         let mut request = request(&["a@n1"]);
-        assert_eq!(request.overdue(SECOND_NS, &[]), [address("a@n1")]);
+        assert_eq!(overdue(&mut request, SECOND_NS, &[]), [address("a@n1")]);
         let text = serde_json::to_string(&request).unwrap();
         let mut loaded: Request = serde_json::from_str(&text).unwrap();
         loaded.loaded(5 * SECOND_NS);
-        assert!(loaded.overdue(6 * SECOND_NS, &[]).is_empty());
-        assert!(loaded.overdue(7 * SECOND_NS, &[address("a@n1")]).is_empty());
-        assert_eq!(loaded.overdue(8 * SECOND_NS, &[]), [address("a@n1")]);
+        assert!(overdue(&mut loaded, 6 * SECOND_NS, &[]).is_empty());
+        assert!(overdue(&mut loaded, 7 * SECOND_NS, &[address("a@n1")]).is_empty());
+        assert_eq!(overdue(&mut loaded, 8 * SECOND_NS, &[]), [address("a@n1")]);
     }
 
     #[test]

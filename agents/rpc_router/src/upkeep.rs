@@ -9,6 +9,9 @@ use crate::{
     request::OriginState,
 };
 
+/// Origins of one request that are lost, each with the reason.
+type Overdue = (String, Token, Vec<(Address, &'static str)>);
+
 impl RpcRouter {
     pub(crate) async fn upkeep(&mut self, ctx: &Ctx<Self>) -> Result<(), StoreError> {
         let now_ns = ctx.now().mono_ns;
@@ -19,8 +22,7 @@ impl RpcRouter {
             let Some(session) = self.sessions.get(&id) else {
                 continue;
             };
-            let why = "nothing came from it, or it serves the role no more";
-            let end_of = |origin: Address| {
+            let end_of = |(origin, why): (Address, &str)| {
                 let callback = lost(ctx, &id, &token, &origin, why);
                 (origin, OriginState::Lost, vec![callback])
             };
@@ -30,7 +32,7 @@ impl RpcRouter {
         Ok(())
     }
 
-    fn overdue(&mut self, ctx: &Ctx<Self>) -> Vec<(String, Token, Vec<Address>)> {
+    fn overdue(&mut self, ctx: &Ctx<Self>) -> Vec<Overdue> {
         let now_ns = ctx.now().mono_ns;
         let mut overdue = Vec::new();
         for (id, session) in self.sessions.iter_mut() {
