@@ -8,6 +8,7 @@ use skep_agent::AgentSpec;
 static SPECS: &[AgentSpec] = &[
     skep_alert::SPEC,
     skep_log_watcher::SPEC,
+    skep_oracle::SPEC,
     skep_rpc_router::SPEC,
 ];
 
