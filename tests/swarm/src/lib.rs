@@ -2,7 +2,9 @@
 #![allow(clippy::unwrap_used, reason = "everything here is a test's own ground")]
 
 mod probe;
+mod rogue;
 mod world;
 
 pub use probe::{Probe, Received};
+pub use rogue::Rogue;
 pub use world::{Host, WAIT_MAX, World, until};

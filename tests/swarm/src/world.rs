@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use skep_agent::{AgentSpec, Ctx};
 use skep_directive::{AgentPlan, PacketSigning, Plan, RolePlan, Span};
-use skep_identity::{INVITE_LIFE_MS, Invite};
+use skep_identity::{INVITE_LIFE_MS, Identity, Invite};
 use skep_node::{Clock, Node, NodeConfig, NodeSettings, home::Home};
 use skep_packet::{AgentName, NodeId, RoleBinding};
 
@@ -101,12 +101,22 @@ impl World {
         host
     }
 
+    /// The papers of a host that is let into the swarm of `first`, without a node.
+    pub async fn papers(&self, first: &Host, name: &str) -> Identity {
+        let invite = first.home.invite(INVITE_LIFE_MS, self.now_ms()).unwrap();
+        let home = Home::open(&self.path(name)).unwrap();
+        self.enrol(&home, invite, name).await;
+        home.identity().unwrap().unwrap()
+    }
+
     async fn enrol(&self, home: &Home, invite: Invite, name: &str) {
         let address: SocketAddr = invite.address.parse().unwrap();
         let prepared = home
             .prepare_join(invite, self.node_id(name), Vec::new())
             .unwrap();
-        let answer = skep_mesh::join(address, prepared.request.clone()).await.unwrap();
+        let answer = skep_mesh::join(address, prepared.request.clone())
+            .await
+            .unwrap();
         home.finish_join(prepared, &answer, self.now_ms()).unwrap();
     }
 
