@@ -1,5 +1,6 @@
 //! Where a service's lines are on a host that nobody has described to us.
 
+use std::path::Path;
 use std::path::PathBuf;
 
 use crate::host::Host;
@@ -118,7 +119,7 @@ pub fn choose(service: &str, host: &Host, now_unix_s: i64) -> Choice {
             names
                 .iter()
                 .map(|name| host.path(name))
-                .find(|path| path.exists())
+                .find(|path| may_exist(path))
         })
         .collect();
     let fresh = files.iter().any(|path| is_fresh(path, now_unix_s));
@@ -166,6 +167,14 @@ pub fn cure_for_absent(service: &str, host: &Host, now_unix_s: i64) -> String {
         Choice::Nowhere(_) => {
             format!("name its files in `paths` of {service}, or leave {service} out")
         }
+    }
+}
+
+/// A file in a folder that this user may not enter counts: opening it will tell the cure.
+fn may_exist(path: &Path) -> bool {
+    match std::fs::metadata(path) {
+        Ok(_) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
     }
 }
 

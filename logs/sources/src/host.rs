@@ -102,11 +102,12 @@ pub(crate) fn user_name() -> String {
 
 /// The group that may read the file, else the usual one, as a command.
 pub(crate) fn cure_for_unreadable(path: &Path, user: &str) -> String {
-    let readable_by = std::fs::metadata(path)
-        .ok()
-        .filter(|file| file.mode() & 0o040 != 0);
-    let group = readable_by
-        .filter(|file| file.gid() != 0)
+    // Where a folder bars the way, its own group is the one to join.
+    let seen = path
+        .ancestors()
+        .find_map(|path| std::fs::metadata(path).ok());
+    let group = seen
+        .filter(|file| file.mode() & 0o040 != 0 && file.gid() != 0)
         .and_then(|file| name_in("/etc/group", file.gid()));
     match group {
         Some(group) => format!("run `usermod -aG {group} {user}` and start again"),
