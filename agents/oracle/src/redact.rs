@@ -53,12 +53,7 @@ pub(crate) struct Redactor {
 
 impl Redactor {
     /// For a question that consists of `texts`.
-    pub(crate) fn new<'a>(
-        choice: Redact,
-        texts: impl Iterator<Item = &'a str> + Clone,
-        hosts: impl Iterator<Item = &'a str>,
-        users: impl Iterator<Item = &'a str>,
-    ) -> Self {
+    pub(crate) fn new(choice: Redact, texts: &[&str], hosts: &[String], users: &[String]) -> Self {
         let mark = |n: usize| {
             if n == 0 {
                 "X".to_owned()
@@ -66,7 +61,7 @@ impl Redactor {
                 format!("X{n}X")
             }
         };
-        let taken = |mark: &String| texts.clone().any(|text| text.contains(mark.as_str()));
+        let taken = |mark: &String| texts.iter().any(|text| text.contains(mark.as_str()));
         // A question that holds every mark there is can not be: it would have no end.
         let free = (0..).map(mark).find(|mark| !taken(&format!("{mark}-")));
         let mut redactor = Self {
@@ -83,8 +78,12 @@ impl Redactor {
                 names.insert(name.to_owned(), kind);
             }
         };
-        users.for_each(|name| add(choice.users, name, "user"));
-        hosts.for_each(|name| add(choice.addresses, name, "host"));
+        users
+            .iter()
+            .for_each(|name| add(choice.users, name, "user"));
+        hosts
+            .iter()
+            .for_each(|name| add(choice.addresses, name, "host"));
         redactor.names = names.into_iter().collect();
         redactor
             .names
@@ -170,6 +169,25 @@ impl Redactor {
         out.push_str(text.get(done..).unwrap_or_default());
         out
     }
+}
+
+/// User names that a line shows by the words before them, whatever wrote it.
+pub(crate) fn users_in(line: &str) -> impl Iterator<Item = &str> {
+    /// Words that follow `user` in a sentence.
+    const NO_NAMES: &[&str] = &[
+        "from", "by", "is", "not", "name", "unknown", "and", "with", "in",
+    ];
+    let starts = ["user=", "USER=", "user ", "logname=", "acct=", "for user "];
+    let found = starts.into_iter().flat_map(move |start| {
+        line.match_indices(start)
+            .filter_map(move |(at, _)| line.get(at + start.len()..))
+    });
+    let names = found.filter_map(|rest| {
+        let rest = rest.trim_start_matches(['"', '\'', '<']);
+        rest.split(|char: char| char.is_whitespace() || "\"'<>(),;:[]".contains(char))
+            .next()
+    });
+    names.filter(|name| !NO_NAMES.contains(name))
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
-use skep_lines::neutral_cut;
+use skep_lines::{Line, neutral_cut, service::sshd};
 use skep_protocol::{
     digest::{DigestReport, EvidenceLine},
     oracle::Report,
@@ -12,7 +12,7 @@ use skep_protocol::{
 use crate::{
     builtin::About,
     config::ResponseMode,
-    redact::{Redact, Redactor},
+    redact::{self, Redact, Redactor},
 };
 
 /// Bytes of text that make a token: an estimate that is short for English, long for log lines.
@@ -106,14 +106,29 @@ fn redactor(material: Material<'_>) -> Redactor {
         let tables = tables().filter(move |(_, table)| table.field == field);
         tables
             .flat_map(|(_, table)| &table.rows)
-            .map(|row| row.key.as_str())
+            .map(|row| row.key.clone())
     };
     let lines = collectors()
         .flat_map(|collector| &collector.sections)
         .flat_map(|s| &s.lines);
-    let texts = lines.map(|line| line.text.as_str()).chain([material.asked]);
-    let hosts = keys("source.address").chain([material.about.host]);
-    Redactor::new(material.redact, texts, hosts, keys("user.name"))
+    let texts: Vec<&str> = lines
+        .map(|line| line.text.as_str())
+        .chain([material.asked])
+        .collect();
+    let mut users: Vec<String> = keys("user.name").collect();
+    let mut hosts: Vec<String> = keys("source.address").collect();
+    hosts.push(material.about.host.to_owned());
+    for line in texts.iter().flat_map(|text| text.lines()) {
+        let split = Line::split(line.as_bytes());
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        hosts.push(text(split.host));
+        if let Some(event) = sshd::event(split.body) {
+            users.extend(event.user.map(|user| text(&user.bytes())));
+            hosts.push(text(event.source));
+        }
+        users.extend(redact::users_in(line).map(str::to_owned));
+    }
+    Redactor::new(material.redact, &texts, &hosts, &users)
 }
 
 /// What was counted and found, without the lines.

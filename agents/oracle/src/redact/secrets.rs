@@ -77,10 +77,7 @@ pub(super) fn without_secrets(text: &str) -> String {
             Piece::Word(word) => {
                 let lower = word.to_ascii_lowercase();
                 let is_scheme = SCHEMES.contains(&lower.as_str());
-                if expect == Expect::Secret && !is_scheme {
-                    out.push_str(SECRET);
-                    expect = Expect::Nothing;
-                } else if looks_secret(word) {
+                if expect == Expect::Secret && !is_scheme || looks_secret(word) {
                     out.push_str(SECRET);
                     expect = Expect::Nothing;
                 } else {

@@ -77,11 +77,16 @@ impl Report {
                 writeln!(out, "  {advice}")?;
             }
         }
-        if !self.advice.is_empty() {
+        // What a finding advises stands there already.
+        let said = |advice: &&String| {
+            let mut findings = self.findings.iter();
+            !findings.any(|finding| finding.advice.as_ref() == Some(*advice))
+        };
+        let more: Vec<&String> = self.advice.iter().filter(said).collect();
+        if !more.is_empty() {
             writeln!(out, "Advice:")?;
         }
-        self.advice
-            .iter()
+        more.iter()
             .try_for_each(|advice| writeln!(out, "- {advice}"))
     }
 }
