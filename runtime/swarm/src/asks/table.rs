@@ -207,12 +207,16 @@ impl Asks {
             }
             AskInput::NodeDead(node) => self.lose_where(&node, Lost::NodeDead, |_| true),
             AskInput::NodeBoot(node, boot) => {
-                self.lose_where(&node, Lost::NodeRestarted, |asked| asked.boot != boot);
+                // A nil boot: the ask went to an address whose boot nobody had told.
+                self.lose_where(&node, Lost::NodeRestarted, |asked| {
+                    !asked.boot.0.is_nil() && asked.boot != boot
+                });
             }
             AskInput::AgentAt(now_at) => {
                 let node = now_at.address.node.clone();
                 self.lose_where(&node, Lost::AgentRestarted, |asked| {
                     asked.address == now_at.address
+                        && asked.agent_incarnation != 0
                         && (asked.boot, asked.agent_incarnation)
                             != (now_at.boot, now_at.agent_incarnation)
                 });

@@ -29,6 +29,10 @@ pub const OUTBOX_RESERVED_PART: usize = 10;
 /// Most bytes of content in the outbox, which is held in memory too.
 pub const OUTBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
 
+/// Most endpoints a row has left and may have been run at that are kept in mind; beyond it the oldest
+/// is forgotten, and may run the row once more should it come back to it.
+pub const FORMER_MAX: usize = 16;
+
 /// A durable packet that its handler failed this often goes to the dead letters.
 pub const POISON_MAX: u32 = 3;
 

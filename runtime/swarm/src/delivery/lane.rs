@@ -11,8 +11,8 @@ use super::config::{IN_FLIGHT_MAX, SEQ_SPAN_MAX, lane_bytes_max};
 pub(super) enum Job {
     /// An accepted or best-effort packet.
     Flight(u64),
-    /// A row of the outbox.
-    Row(u64),
+    /// A row of the outbox, and its number at this receiver.
+    Row(u64, u64),
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -8,7 +8,7 @@ use skep_packet::{
 };
 
 use super::{
-    config::{OUTBOX_BYTES_MAX, OUTBOX_MAX, OUTBOX_RESERVED_PART},
+    config::{FORMER_MAX, OUTBOX_BYTES_MAX, OUTBOX_MAX, OUTBOX_RESERVED_PART},
     draft::{Draft, Target},
 };
 
@@ -78,6 +78,9 @@ pub struct OutboxRow {
     pub route: Route,
     /// Its endpoint; none while it waits for one.
     pub assigned: Option<Assigned>,
+    /// Endpoints it left and may have been run at, with its numbers there: should it come back to
+    /// one, it comes under the number it had, and is not run again.
+    pub former: Vec<Assigned>,
     /// When it is given up, in milliseconds since the Unix epoch.
     pub keep_until_ms: u64,
     /// How often its handler failed.
@@ -118,9 +121,9 @@ pub(super) enum RowState {
 pub(super) struct Row {
     pub(super) row: OutboxRow,
     pub(super) state: RowState,
-    /// Assignment that the new one replaces, until the new one is on disk: its number holds back
-    /// `lowest` at its receiver, for after a crash the row would come back with it.
-    pub(super) former: Option<(NodeId, u64)>,
+    /// A number that was never run, until the new assignment is on disk: it holds back `lowest` at
+    /// its receiver, for after a crash the row would come back with it.
+    pub(super) leaving: Option<(NodeId, u64)>,
     /// Until then a copy that was never answered may still be run, on the monotonic clock.
     pub(super) doubt_until_ns: u64,
     /// Whether the last answer proves that the assigned number was never run, and never will be.
@@ -203,18 +206,16 @@ impl Outbox {
     }
 
     pub(super) fn insert(&mut self, row: OutboxRow, state: RowState) {
-        if let Some(assigned) = &row.assigned {
-            let receiver = self
-                .receivers
-                .entry(assigned.target.address.node.clone())
-                .or_default();
+        for assigned in row.assigned.iter().chain(&row.former) {
+            let node = assigned.target.address.node.clone();
+            let receiver = self.receivers.entry(node).or_default();
             receiver.unsettled.insert(assigned.seq, row.row);
         }
         self.n_bytes += row.draft.n_bytes();
         self.expiry.insert((row.keep_until_ms, row.row));
         let entry = Row {
             state,
-            former: None,
+            leaving: None,
             doubt_until_ns: 0,
             unrun: false,
             tries: 0,
@@ -231,9 +232,9 @@ impl Outbox {
         self.n_bytes -= entry.row.draft.n_bytes();
         self.expiry.remove(&(entry.row.keep_until_ms, row));
         self.unwait(row, &entry.row.route.wanted());
-        let assigned = entry.row.assigned.as_ref();
-        let current = assigned.map(|a| (a.target.address.node.clone(), a.seq));
-        for (node, seq) in current.into_iter().chain(entry.former.clone()) {
+        let numbers = entry.row.assigned.iter().chain(&entry.row.former);
+        let numbers = numbers.map(|a| (a.target.address.node.clone(), a.seq));
+        for (node, seq) in numbers.chain(entry.leaving.clone()) {
             self.free(&node, seq);
         }
         Some(entry)
@@ -246,46 +247,50 @@ impl Outbox {
         }
     }
 
-    /// Gives a row another endpoint and a fresh number; the former one holds until
-    /// [`persisted`](Self::persisted).
-    pub(super) fn assign(&mut self, row: u64, target: Target) {
-        let seq = self.draw();
+    /// Gives a row another endpoint: under the number it had there before, or a fresh one.
+    ///
+    /// The number it leaves stays in mind while it may have been run. One that was not is free as
+    /// soon as the new assignment is on disk ([`persisted`](Self::persisted)).
+    pub(super) fn assign(&mut self, row: u64, target: Target, doubt_until_ns: u64) {
+        let fresh = self.draw();
         let Some(entry) = self.rows.get_mut(&row) else {
             return;
         };
         let node = target.address.node.clone();
-        let former = entry.row.assigned.replace(Assigned { target, seq });
-        let former = former.map(|former| (former.target.address.node, former.seq));
-        // Only the assignment on disk holds `lowest` back; one that never got there does not.
-        let unwritten = match (&entry.former, former) {
-            (Some(_), unwritten) => unwritten,
-            (None, written) => {
-                entry.former = written;
-                None
+        if let Some(left) = entry.row.assigned.take() {
+            if entry.unrun {
+                entry.leaving = Some((left.target.address.node, left.seq));
+            } else {
+                entry.row.former.push(left);
             }
-        };
-        entry.doubt_until_ns = 0;
+        }
+        let before = entry
+            .row
+            .former
+            .iter()
+            .position(|former| former.target.address == target.address);
+        entry.doubt_until_ns = if before.is_some() { doubt_until_ns } else { 0 };
+        let seq = before.map_or(fresh, |idx| entry.row.former.remove(idx).seq);
+        let forgotten = (entry.row.former.len() > FORMER_MAX).then(|| entry.row.former.remove(0));
+        entry.row.assigned = Some(Assigned { target, seq });
         entry.unrun = false;
         entry.state = RowState::Writing;
         let wanted = entry.row.route.wanted();
-        if let Some((node, seq)) = unwritten {
-            self.free(&node, seq);
+        let receiver = self.receivers.entry(node).or_default();
+        receiver.unsettled.insert(seq, row);
+        if let Some(forgotten) = forgotten {
+            self.free(&forgotten.target.address.node, forgotten.seq);
         }
-        self.receivers
-            .entry(node)
-            .or_default()
-            .unsettled
-            .insert(seq, row);
         self.unwait(row, &wanted);
     }
 
     /// The new assignment is on disk.
     pub(super) fn persisted(&mut self, row: u64) {
-        let former = self
+        let leaving = self
             .rows
             .get_mut(&row)
-            .and_then(|entry| entry.former.take());
-        if let Some((node, seq)) = former {
+            .and_then(|entry| entry.leaving.take());
+        if let Some((node, seq)) = leaving {
             self.free(&node, seq);
         }
     }
@@ -309,11 +314,18 @@ impl Outbox {
         }
     }
 
-    /// The row that has this number at this receiver now.
+    /// The row that has, or had, this number at this receiver.
     pub(super) fn row_at(&self, node: &NodeId, seq: u64) -> Option<u64> {
-        let row = *self.receivers.get(node)?.unsettled.get(&seq)?;
-        let assigned = self.rows.get(&row)?.row.assigned.as_ref()?;
-        (assigned.seq == seq && assigned.target.address.node == *node).then_some(row)
+        self.receivers.get(node)?.unsettled.get(&seq).copied()
+    }
+
+    /// Whether this is the row's number now.
+    pub(super) fn is_current(&self, row: u64, seq: u64) -> bool {
+        let assigned = self
+            .rows
+            .get(&row)
+            .and_then(|entry| entry.row.assigned.as_ref());
+        assigned.is_some_and(|assigned| assigned.seq == seq)
     }
 
     /// The mark of an assigned row, as it is sealed now.

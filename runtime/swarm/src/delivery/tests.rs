@@ -279,6 +279,23 @@ fn a_sender_that_crashed_goes_on_from_its_rows() {
 }
 
 #[test]
+fn a_restored_row_is_not_settled_by_the_number_of_another() {
+    let mut pair = Pair::new();
+    pair.serve_local(0, &[("own", "work.here")]);
+    // The first row gets its number late, when its role appears, and so a higher one.
+    pair.commit(0, vec![durable(1, "late.here"), durable(2, "work.here")]);
+    pair.serve_local(0, &[("own", "work.here"), ("late", "late.here")]);
+    pair.crash(0);
+    pair.advance(SECOND);
+    pair.run_all(0);
+    pair.advance(SECOND);
+    let mut effects = pair.effects(0);
+    effects.sort_unstable();
+    assert_eq!(effects, [1, 2]);
+    pair.assert_idle();
+}
+
+#[test]
 fn a_packet_for_a_role_nobody_serves_waits_for_it() {
     let mut pair = Pair::connected();
     pair.commit(0, vec![durable(1, "later.role")]);

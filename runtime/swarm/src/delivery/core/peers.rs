@@ -79,12 +79,12 @@ impl Delivery {
     fn send_again(&mut self, now: Now, node: &NodeId, lane: Lane, job: Job) {
         let wanted = match job {
             Job::Flight(id) => self.flight_unanswered(node, lane, id),
-            Job::Row(row) => self.row_unanswered(now, node, row),
+            Job::Row(row, seq) => self.row_unanswered(now, node, row, seq),
         };
         if !wanted {
             return;
         }
-        if let (Job::Row(_), Some(receiver)) = (job, self.outbox.receivers.get_mut(node)) {
+        if let (Job::Row(..), Some(receiver)) = (job, self.outbox.receivers.get_mut(node)) {
             receiver.n_queued += 1;
         }
         self.peer(node).lanes[lane.index()].queue.push_front(job);
@@ -159,9 +159,12 @@ impl Delivery {
         for lane in &mut peer.lanes {
             let gone = lane.purge(|job| match job {
                 Job::Flight(id) => self.is_flight_at(node, id),
-                Job::Row(row) => self.is_row_at(node, row),
+                Job::Row(row, seq) => self.is_row_at(node, row, seq),
             });
-            n_rows += gone.iter().filter(|job| matches!(job, Job::Row(_))).count();
+            n_rows += gone
+                .iter()
+                .filter(|job| matches!(job, Job::Row(..)))
+                .count();
         }
         self.peers.insert(node.clone(), peer);
         if let Some(receiver) = self.outbox.receivers.get_mut(node) {
@@ -201,13 +204,15 @@ impl Delivery {
             && receiver.n_queued < DURABLE_QUEUED_MAX
             && let Some(row) = receiver.ready.pop_front()
         {
-            let Some(lane) = self.outbox.rows.get(&row).map(|entry| entry.row.draft.lane) else {
+            let Some(entry) = self.outbox.rows.get(&row) else {
                 continue;
             };
+            let Some(assigned) = &entry.row.assigned else {
+                continue;
+            };
+            let (lane, job) = (entry.row.draft.lane, Job::Row(row, assigned.seq));
             receiver.n_queued += 1;
-            self.peer(node).lanes[lane.index()]
-                .queue
-                .push_back(Job::Row(row));
+            self.peer(node).lanes[lane.index()].queue.push_back(job);
             moved = true;
         }
         moved
@@ -216,7 +221,7 @@ impl Delivery {
     fn transmit(&mut self, now: Now, node: &NodeId, boot: BootId, lane: Lane, job: Job) {
         let prepared = match job {
             Job::Flight(id) => self.flight_packet(now, node, id),
-            Job::Row(row) => self.row_packet(now, node, row),
+            Job::Row(row, seq) => self.row_packet(now, node, row, seq),
         };
         let Some((packet, outbox, n_bytes)) = prepared else {
             return;
@@ -229,7 +234,7 @@ impl Delivery {
         }
         match job {
             Job::Flight(id) => self.flight_sent(id, boot, seq),
-            Job::Row(row) => self.row_sent(row, seq),
+            Job::Row(row, _) => self.row_sent(row),
         }
         let wire = WirePacket {
             seal: SealHeader {
@@ -284,8 +289,8 @@ impl Delivery {
                     self.pause_flight(now, id);
                 }
             }
-            Job::Row(row) => {
-                if self.row_unanswered(now, node, row) {
+            Job::Row(row, seq) => {
+                if self.row_unanswered(now, node, row, seq) {
                     self.row_overdue(now, row);
                 }
             }
@@ -312,7 +317,10 @@ impl Delivery {
         for (seq, job) in jobs {
             match job {
                 Job::Flight(id) => self.flight_accepted(id),
-                Job::Row(row) => self.row_arrived(now, from, row, (ack.lane, seq)),
+                Job::Row(row, number) if self.outbox.is_current(row, number) => {
+                    self.row_arrived(now, from, row, (ack.lane, seq));
+                }
+                Job::Row(..) => {}
             }
         }
         self.pump(now, from, ack.lane);
@@ -335,7 +343,12 @@ impl Delivery {
             }
             match self.peer(from).lanes[lane.index()].take(seq) {
                 Some(Job::Flight(id)) => self.flight_refused(now, id, reason),
-                Some(Job::Row(row)) => self.row_refused(now, row, reason),
+                Some(Job::Row(row, number)) => {
+                    // What was said of a number it has left is no news.
+                    if self.outbox.is_current(row, number) {
+                        self.row_refused(now, row, reason);
+                    }
+                }
                 None => {
                     // Acked before: its handler failed, or its mailbox was lost.
                     let receiver = self.outbox.receivers.get_mut(from);

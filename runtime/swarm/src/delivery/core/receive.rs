@@ -176,7 +176,9 @@ impl Delivery {
             (Inbound::LocalRow(row, mark), Outcome::Refused(reason)) => {
                 let own = self.config.node.clone();
                 self.release(&own, mark);
-                self.row_refused(now, row, reason);
+                if self.outbox.is_current(row, mark.seq) {
+                    self.row_refused(now, row, reason);
+                }
             }
             (
                 Inbound::Remote {
@@ -282,7 +284,9 @@ impl Delivery {
         }
         let copy = self.release(sender, mark);
         if *sender == self.config.node {
-            if let Some(row) = self.outbox.row_at(sender, mark.seq) {
+            if let Some(row) = self.outbox.row_at(sender, mark.seq)
+                && self.outbox.is_current(row, mark.seq)
+            {
                 self.row_refused(now, row, reason);
             }
         } else if let Some((boot, lane, seq)) = copy {

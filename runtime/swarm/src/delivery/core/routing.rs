@@ -87,8 +87,8 @@ impl Delivery {
             return false;
         };
         let to = Target::of(to);
-        self.release_first(id);
-        let Some(flight) = self.flights.get_mut(&id) else {
+        // Under a new number, so that what the former endpoint still says is not taken for this one.
+        let Some(mut flight) = self.finish(id) else {
             return false;
         };
         let from = std::mem::replace(&mut flight.target, to.clone()).address;
@@ -102,7 +102,9 @@ impl Delivery {
             to,
         };
         self.outputs.push_back(output);
-        self.launch(now, id);
+        self.next_flight += 1;
+        self.flights.insert(self.next_flight, flight);
+        self.launch(now, self.next_flight);
         true
     }
 
@@ -137,7 +139,7 @@ impl Delivery {
         let jobs = peer.lanes.iter().flat_map(LaneOut::jobs);
         let flights = jobs.filter_map(|job| match job {
             Job::Flight(id) => Some(id),
-            Job::Row(_) => None,
+            Job::Row(..) => None,
         });
         let is_here = |id: &u64| {
             self.flights
@@ -219,7 +221,7 @@ impl Delivery {
             if let Some(entry) = self.outbox.rows.get_mut(&row) {
                 entry.tries = 0;
             }
-            self.assign(row, target);
+            self.assign(now, row, target);
         }
     }
 

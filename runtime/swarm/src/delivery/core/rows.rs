@@ -25,8 +25,8 @@ pub(super) const UNKNOWN_GRACE: Duration = Duration::from_secs(30);
 /// How long a sealed copy may still be run: it is valid for a minute, and both clocks may be off.
 const DOUBT: Duration = Duration::from_millis(DURABLE_SEAL_TTL_MS + 2 * SKEW_MAX_MS);
 
-/// From this try on a row that was refused takes a fresh number, so that the one it had does not
-/// hold back its receiver's watermark.
+/// From this try on a row that was refused goes to another endpoint, or at least takes a fresh number,
+/// so that the one it had does not hold back its receiver's watermark.
 const RENUMBER_TRIES: u32 = 4;
 
 impl Delivery {
@@ -36,15 +36,18 @@ impl Delivery {
         if rows.is_empty() {
             return;
         }
+        let numbers: Vec<u64> = rows.iter().map(|row| row.row).collect();
+        // All of them first: the first mark that leaves must name the lowest number of all.
         for row in rows {
-            let number = row.row;
-            let is_assigned = row.assigned.is_some();
             self.outbox.insert(row, RowState::Waiting);
-            if is_assigned {
+        }
+        for number in numbers {
+            let Some(entry) = self.outbox.rows.get_mut(&number) else {
+                continue;
+            };
+            if entry.row.assigned.is_some() {
                 // Copies may have left before the crash.
-                if let Some(entry) = self.outbox.rows.get_mut(&number) {
-                    entry.doubt_until_ns = now.mono_after(DOUBT);
-                }
+                entry.doubt_until_ns = now.mono_after(DOUBT);
                 self.enqueue(now, number);
             } else {
                 self.outbox.wait(number);
@@ -124,6 +127,7 @@ impl Delivery {
             draft: one.draft.clone(),
             route: Route::new(&one.to, one.scope, sticky),
             assigned,
+            former: Vec::new(),
             keep_until_ms: now.unix_ms.saturating_add(ttl_ms),
             failures: 0,
         };
@@ -210,13 +214,17 @@ impl Delivery {
         now: Now,
         node: &NodeId,
         row: u64,
+        seq: u64,
     ) -> Option<(Packet, Option<OutboxMark>, usize)> {
         if let Some(receiver) = self.outbox.receivers.get_mut(node) {
             receiver.n_queued = receiver.n_queued.saturating_sub(1);
         }
         let entry = self.outbox.rows.get(&row)?;
         let assigned = entry.row.assigned.as_ref()?;
-        if entry.state != RowState::Queued || assigned.target.address.node != *node {
+        if entry.state != RowState::Queued
+            || assigned.seq != seq
+            || assigned.target.address.node != *node
+        {
             return None;
         }
         let packet = packet_of(&entry.row, assigned, self.config.swarm, now);
@@ -227,7 +235,7 @@ impl Delivery {
         ))
     }
 
-    pub(super) fn row_sent(&mut self, row: u64, _seq: u64) {
+    pub(super) fn row_sent(&mut self, row: u64) {
         if let Some(entry) = self.outbox.rows.get_mut(&row) {
             entry.state = RowState::Sent;
             entry.unrun = false;
@@ -268,8 +276,9 @@ impl Delivery {
     }
 
     /// Whether the row waits for this node, or for its answer.
-    pub(super) fn is_row_at(&self, node: &NodeId, row: u64) -> bool {
-        self.is_at(row, node, RowState::Queued) || self.is_at(row, node, RowState::Sent)
+    pub(super) fn is_row_at(&self, node: &NodeId, row: u64, seq: u64) -> bool {
+        let states = [RowState::Queued, RowState::Sent];
+        self.outbox.is_current(row, seq) && states.iter().any(|state| self.is_at(row, node, *state))
     }
 
     /// Not answered in time: the first time it is sent again at once, then after pauses.
@@ -284,8 +293,8 @@ impl Delivery {
     }
 
     /// A copy was not answered; yields whether the row is to be sent again.
-    pub(super) fn row_unanswered(&mut self, now: Now, node: &NodeId, row: u64) -> bool {
-        if !self.is_at(row, node, RowState::Sent) {
+    pub(super) fn row_unanswered(&mut self, now: Now, node: &NodeId, row: u64, seq: u64) -> bool {
+        if !self.is_at(row, node, RowState::Sent) || !self.outbox.is_current(row, seq) {
             return false;
         }
         if let Some(entry) = self.outbox.rows.get_mut(&row) {
@@ -413,19 +422,19 @@ impl Delivery {
         if entry.unrun {
             let better = self.endpoint_for(&entry.row, refused.as_ref());
             if let Some(target) = better
-                && (target.address != assigned.target.address || entry.tries >= RENUMBER_TRIES)
+                && entry.tries >= RENUMBER_TRIES
             {
-                return self.assign(row, target);
+                return self.assign(now, row, target);
             }
         }
         self.enqueue(now, row);
     }
 
     /// Gives a row another endpoint; it leaves when that is on disk.
-    pub(super) fn assign(&mut self, row: u64, target: Target) {
+    pub(super) fn assign(&mut self, now: Now, row: u64, target: Target) {
         self.clear_row_timer(row);
         self.outbox.forget_arrived(row);
-        self.outbox.assign(row, target);
+        self.outbox.assign(row, target, now.mono_after(DOUBT));
         self.to_persist.push(row);
     }
 

@@ -1,0 +1,22 @@
+//! Whole swarms of the pure cores in one thread, on virtual time, driven by one seed.
+//!
+//! A [`World`] wires membership, roles, delivery and asks of each node the way a node does: through
+//! a sealer that takes its time, a network that loses, delays, doubles and reorders, mailboxes, and
+//! a disk whose writes count only after their fsync. Nodes crash with and without their disk,
+//! partitions come and go, clocks step. After each step the world checks what must always hold,
+//! and at its end, when all is healed, what must have become of every packet.
+//!
+//! The seal itself is not simulated: the world's opener knows sender, boot and number of a packet as
+//! if a signature had proven them.
+
+mod disk;
+mod guard;
+mod handle;
+mod ledger;
+mod network;
+mod node;
+mod outputs;
+mod world;
+
+pub use ledger::Violation;
+pub use world::{Broken, Report, Scenario, World, run};

@@ -1,0 +1,222 @@
+//! One simulated node: its cores, its disk, its mailboxes.
+
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
+
+use skep_packet::{
+    AgentCard, AgentHealth, BootId, Descriptor, HandlerName, MemberState, NodeId, Now, OutboxMark,
+    Packet, RolePattern, Scope, ServedRole, SwarmId,
+};
+use skep_swarm::{
+    asks::Asks,
+    delivery::{self, Delivery, DeliveryConfig, InboxState},
+    membership::{self, Membership, MembershipConfig},
+    roles::{NodeEntry, RoleIndex},
+};
+use uuid::Uuid;
+
+use crate::{
+    disk::{Disk, Transaction},
+    guard::Guard,
+};
+
+/// Most packets in a node's mailboxes.
+pub(crate) const MAILBOX_MAX: usize = 32;
+
+/// The role that every node serves.
+pub(crate) const ANY: &str = "work.any";
+
+/// The role that only the first two nodes serve.
+pub(crate) const SPECIAL: &str = "work.special";
+
+pub(crate) fn swarm() -> SwarmId {
+    SwarmId(Uuid::from_u128(1))
+}
+
+pub(crate) fn name(idx: usize) -> NodeId {
+    NodeId::new(&format!("n{idx}")).expect("a number makes a name")
+}
+
+pub(crate) fn index_of(node: &NodeId) -> usize {
+    node.as_str()
+        .trim_start_matches('n')
+        .parse()
+        .unwrap_or(usize::MAX)
+}
+
+/// One node.
+pub(crate) struct SimNode {
+    pub(crate) name: NodeId,
+    pub(crate) idx: usize,
+    pub(crate) up: bool,
+    /// Counts its starts.
+    pub(crate) boot_n: u64,
+    pub(crate) boot: BootId,
+    /// How far its wall clock is off.
+    pub(crate) skew_ms: i64,
+    pub(crate) membership: Membership,
+    pub(crate) delivery: Delivery,
+    pub(crate) asks: Asks,
+    pub(crate) index: RoleIndex,
+    pub(crate) known: BTreeMap<NodeId, Descriptor>,
+    pub(crate) guard: Guard,
+    pub(crate) disk: Disk,
+    pub(crate) mailbox: VecDeque<(Packet, Option<OutboxMark>)>,
+    /// Transactions that are not on disk, oldest first.
+    pub(crate) queue: Vec<Transaction>,
+    pub(crate) fsyncing: bool,
+}
+
+/// What a start needs from outside.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Start {
+    pub(crate) now: Now,
+    pub(crate) seed: u64,
+    pub(crate) boot: BootId,
+    pub(crate) n_nodes: usize,
+    /// A deliberately broken node: it forgets which durable packets it has committed.
+    pub(crate) forget_inbox: bool,
+}
+
+impl SimNode {
+    pub(crate) fn new(idx: usize, epoch: u64, start: Start) -> Self {
+        let name = name(idx);
+        let disk = Disk {
+            epoch,
+            lineage: 1,
+            ..Disk::default()
+        };
+        let config = MembershipConfig::default();
+        let mut node = Self {
+            membership: Membership::new(name.clone(), config, start.seed, start.now),
+            delivery: Self::delivery(&name, &disk, start),
+            asks: Asks::new(),
+            index: RoleIndex::new(name.clone()),
+            name,
+            idx,
+            up: true,
+            boot_n: 0,
+            boot: start.boot,
+            skew_ms: 0,
+            known: BTreeMap::new(),
+            guard: Guard::default(),
+            disk,
+            mailbox: VecDeque::new(),
+            queue: Vec::new(),
+            fsyncing: false,
+        };
+        node.start(start);
+        node
+    }
+
+    fn delivery(name: &NodeId, disk: &Disk, start: Start) -> Delivery {
+        let config = DeliveryConfig {
+            swarm: swarm(),
+            node: name.clone(),
+            boot: start.boot,
+            epoch: disk.epoch,
+        };
+        let stored = disk.inbox.iter().filter(|_| !start.forget_inbox).cloned();
+        let inbox = InboxState::load(stored);
+        let rows = disk.rows.values().cloned().collect();
+        Delivery::new(config, start.now, rows, disk.next_seq, inbox)
+    }
+
+    /// Begins anew with what is on the disk.
+    pub(crate) fn start(&mut self, start: Start) {
+        self.up = true;
+        self.boot_n += 1;
+        self.boot = start.boot;
+        let config = MembershipConfig::default();
+        self.membership = Membership::new(self.name.clone(), config, start.seed, start.now);
+        self.delivery = Self::delivery(&self.name, &self.disk, start);
+        self.asks = Asks::new();
+        self.index = RoleIndex::new(self.name.clone());
+        self.known.clear();
+        self.guard = Guard::default();
+        self.mailbox.clear();
+        self.queue.clear();
+        self.fsyncing = false;
+        let own = self.descriptor();
+        self.membership
+            .handle(start.now, membership::Input::OwnVersion(own.version));
+        let others = (0..start.n_nodes).filter(|idx| *idx != self.idx).map(name);
+        self.membership
+            .handle(start.now, membership::Input::Enrolled(others.collect()));
+        self.offer(start.now, &own, true);
+    }
+
+    /// What this node tells of itself.
+    pub(crate) fn descriptor(&self) -> Descriptor {
+        let mut agents = vec![card("boss", &[]), card("worker", &[ANY])];
+        if self.idx < 2 {
+            agents.push(card("special", &[SPECIAL]));
+        }
+        Descriptor {
+            swarm: swarm(),
+            node: self.name.clone(),
+            boot: self.boot,
+            version: self.boot_n,
+            addresses: Vec::new(),
+            labels: BTreeMap::new(),
+            agents,
+            load: 0,
+            directive: String::new(),
+            program: String::new(),
+        }
+    }
+
+    /// Takes a descriptor into the role index.
+    pub(crate) fn offer(&mut self, now: Now, descriptor: &Descriptor, alive: bool) {
+        let all: RolePattern = "*".parse().expect("a star is a pattern");
+        self.index = self.index.with(NodeEntry::new(descriptor, &[all], alive));
+        let index = Arc::new(self.index.clone());
+        self.delivery.handle(now, delivery::Input::Roles(index));
+    }
+
+    /// A member's liveness or descriptor is another one.
+    pub(crate) fn member_changed(&mut self, now: Now, node: &NodeId) {
+        let state = self.membership.state(node);
+        let alive = matches!(state, Some(MemberState::Alive | MemberState::Suspect));
+        if let Some(descriptor) = self.known.get(node).cloned() {
+            self.offer(now, &descriptor, alive);
+            let (node, version) = (node.clone(), descriptor.version);
+            self.membership
+                .handle(now, membership::Input::Held { node, version });
+        }
+    }
+
+    pub(crate) fn serves(&self, agent: &str) -> bool {
+        matches!(agent, "boss" | "worker") || (agent == "special" && self.idx < 2)
+    }
+
+    pub(crate) fn next_wake(&self) -> Option<u64> {
+        let wakes = [
+            self.membership.next_wake(),
+            self.delivery.next_wake(),
+            self.asks.next_wake(),
+        ];
+        wakes.into_iter().flatten().min().filter(|_| self.up)
+    }
+}
+
+fn card(agent: &str, roles: &[&str]) -> AgentCard {
+    let served = |role: &&str| ServedRole {
+        role: role.parse().expect("a role of the simulation"),
+        handler: HandlerName::new("cmd_do").expect("a handler of the simulation"),
+        scope: Scope::Swarm,
+        priority: 100,
+        exclusive: false,
+    };
+    AgentCard {
+        agent: agent.parse().expect("an agent of the simulation"),
+        kind: agent.to_owned(),
+        parent: None,
+        emoji: None,
+        roles: roles.iter().map(served).collect(),
+        health: AgentHealth::Healthy,
+        incarnation: 1,
+    }
+}
