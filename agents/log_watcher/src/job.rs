@@ -159,7 +159,9 @@ impl Job {
         let settings = self.shared.settings(self.ctx.now().unix_ms);
         let (reader, tasks) = (self.shared.reader(Unfinished::Take), self.tasks.clone());
         let options = ReportOptions {
-            include_details: self.request.content.include_details,
+            // An oracle sees the evidence also where the person does not want to.
+            include_details: self.request.content.include_details
+                || self.request.content.use_oracle,
             ..ReportOptions::default()
         };
         let progress = Arc::new(Progress::default());
@@ -220,13 +222,14 @@ impl Job {
             query_id: query_id(&self.request.id.to_string(), self.ctx.address()),
             deadline_ms: now.plus(terms.timeout).unix_ms,
             format: self.request.content.format,
+            include_details: self.request.content.include_details,
             patrol: None,
             window: None,
             digest,
         };
         let parts = match question.format {
             Format::Text => {
-                let text = self.text(&question.digest, now.unix_ms);
+                let text = self.text(&question.shown(), now.unix_ms);
                 self.answering.text(now.unix_ms, &text, false)
             }
             // One document, which is whole only with what comes of asking.
@@ -250,7 +253,7 @@ impl Job {
         let outcome = ask::pursue(&self.ctx, &self.shared, question.clone()).await;
         match outcome {
             Some(outcome) if wants_reply(&self.request) => {
-                self.reply(&question.digest, question.analysis(&outcome))
+                self.reply(&question.shown(), question.analysis(&outcome))
                     .await
             }
             _ => Ok(()),

@@ -122,6 +122,7 @@ async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), Store
         query_id: query_id(&format!("patrol {seq} {from_ms} {until_ms}"), ctx.address()),
         deadline_ms: ctx.now().plus(terms.timeout).unix_ms,
         format: Format::Text,
+        include_details: true,
         patrol: Some(seq),
         window: Some(window),
         digest: report.clone(),

@@ -3,6 +3,8 @@
 //! The row is on disk before anything is asked. Settling it is one transaction: the row goes, the
 //! callbacks leave and, where due, the alert; so whatever dies in between, there is one end.
 
+use std::borrow::Cow;
+
 use serde::Deserialize;
 use serde::Serialize;
 use skep_agent::StoreError;
@@ -48,6 +50,8 @@ pub(crate) struct Question {
     pub(crate) deadline_ms: u64,
     /// What the digest comes as, for a person.
     pub(crate) format: Format,
+    /// Whether the person sees the digest's evidence lines; the oracle does in any case.
+    pub(crate) include_details: bool,
     /// The patrol it belongs to; its stored digest gets the analysis.
     pub(crate) patrol: Option<u64>,
     pub(crate) window: Option<Window>,
@@ -179,7 +183,15 @@ impl Question {
     }
 
     fn document(&self, outcome: &Outcome) -> String {
-        show::json(&self.digest, self.analysis(outcome))
+        show::json(&self.shown(), self.analysis(outcome))
+    }
+
+    /// The digest as the person sees it.
+    pub(crate) fn shown(&self) -> Cow<'_, DigestReport> {
+        match self.include_details {
+            true => Cow::Borrowed(&self.digest),
+            false => Cow::Owned(show::without_lines(&self.digest)),
+        }
     }
 
     /// What came of asking, as programs read it.

@@ -60,6 +60,18 @@ pub(crate) fn no_analysis(reason: &str) -> String {
     )
 }
 
+/// The digest without its evidence lines, for those who do not want them.
+pub(crate) fn without_lines(report: &DigestReport) -> DigestReport {
+    let mut report = report.clone();
+    for (_, collector) in &mut report.collectors.0 {
+        collector
+            .sections
+            .iter_mut()
+            .for_each(|section| section.lines.clear());
+    }
+    report
+}
+
 /// A digest and what came of asking about it, as one document.
 #[derive(Serialize)]
 pub(crate) struct Document<'a> {

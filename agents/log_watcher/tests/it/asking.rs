@@ -386,6 +386,45 @@ async fn a_degraded_report_is_an_answer_that_says_so() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_oracle_sees_the_evidence_that_a_person_left_out() {
+    for format in [Format::Text, Format::Json] {
+        let mut world = world(json!({})).await;
+        world
+            .ask(
+                7,
+                GenerateDigest {
+                    include_details: false,
+                    format,
+                    ..wanted()
+                },
+            )
+            .await;
+        let mut heard = crate::world::Heard::default();
+        let (prompt, sent) = loop {
+            match world.next(60).await.unwrap() {
+                crate::world::Said::Callback(callback) => heard.callbacks.push(*callback),
+                crate::world::Said::Question(prompt, sent) => break (prompt, sent),
+                other => panic!("{other:?}"),
+            }
+        };
+        sent.answer(&response(&prompt.query_id, anomaly())).await;
+        let rest = world.hear(200).await;
+        assert_eq!(rest.alerts[0].evidence.len(), 1);
+        assert!(
+            !heard.text().contains("Failed password"),
+            "{}",
+            heard.text()
+        );
+        assert!(!rest.text().contains("Failed password"), "{}", rest.text());
+        assert!(
+            rest.text().contains("guessing of passwords"),
+            "{}",
+            rest.text()
+        );
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_document_is_whole_with_what_came_of_asking() {
     let mut world = world(json!({})).await;
     world
