@@ -9,7 +9,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use skep_node::home::Home;
+use skep_node::home::{Home, HomeError};
 
 use crate::{
     cli::Globals,
@@ -30,9 +30,13 @@ pub(crate) fn home(globals: &Globals) -> Result<Home, Failure> {
     Home::open(&home_path(globals)?).map_err(|error| failure(&error))
 }
 
-/// A home's failure, with its cure.
-pub(crate) fn failure(error: &skep_node::home::HomeError) -> Failure {
-    Failure::of(Kind::Home, error).cure("is this the right --home, and are you its owner?")
+/// A home's failure, with its cure where its own words hold none.
+pub(crate) fn failure(error: &HomeError) -> Failure {
+    let cure = match error {
+        HomeError::Io { .. } => "is this the right --home, and are you its owner?",
+        _ => "",
+    };
+    Failure::of(Kind::Home, error).cure(cure)
 }
 
 /// An address that others can use: one that stands for every interface is replaced by the one this

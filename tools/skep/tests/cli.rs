@@ -3,6 +3,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::Path,
     process::{Command, Output, Stdio},
 };
@@ -244,4 +245,42 @@ fn a_unit_names_this_program_and_home() {
     let program = env!("CARGO_BIN_EXE_skep");
     let expected = format!("ExecStart={program} --home /srv/skep up --listen 10.0.0.1:7400\n");
     assert!(stdout(&output).contains(&expected), "{}", stdout(&output));
+}
+
+/// The verbs that make files, in a home of their own.
+#[test]
+fn a_swarm_is_minted_once_and_lets_people_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let home = folder.path().join("home").display().to_string();
+    let bundle = folder.path().join("ann.skep").display().to_string();
+    let run = |args: &[&str]| skep(&[&["--home", &home, "--format", "json"], args].concat());
+    let minted: Value = serde_json::from_slice(&run(&["init", "--name", "n1"]).stdout).unwrap();
+    assert_eq!(minted["node"], "n1");
+    let again = run(&["init"]);
+    assert_eq!(again.status.code(), Some(1), "{}", shown(&again));
+
+    let add = [
+        "operator", "add", "ann", "--role", "viewer", "--out", &bundle,
+    ];
+    let added: Value = serde_json::from_slice(&run(&add).stdout).unwrap();
+    assert_eq!(
+        (&added["operator"], &added["level"]),
+        (&"ann".into(), &"viewer".into())
+    );
+    let mode = fs::metadata(&bundle).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode, 0o600, "{mode:o}");
+    assert_eq!(run(&add).status.code(), Some(1), "no file is replaced");
+
+    let nowhere = skep(&["--as", &bundle, "digest"]);
+    assert!(
+        stderr(&nowhere).contains("--at HOST:PORT"),
+        "{}",
+        shown(&nowhere)
+    );
+    let refused = run(&["invite"]);
+    assert!(
+        stderr(&refused).contains("--listen ADDR"),
+        "{}",
+        shown(&refused)
+    );
 }

@@ -44,11 +44,25 @@ impl Access {
         let bundle = read_bundle(path)?;
         let route = match &globals.at {
             Some(at) => Route::People(at.clone()),
-            None if globals.home.is_some() || bundle.address.is_empty() => Route::Control(control?),
-            None => Route::People(bundle.address.clone()),
+            None if globals.home.is_some() => Route::Control(control?),
+            None if !bundle.address.is_empty() => Route::People(bundle.address.clone()),
+            None => Route::Control(
+                control
+                    .ok()
+                    .filter(|path| path.exists())
+                    .ok_or_else(nowhere)?,
+            ),
         };
         Ok(Self { bundle, route })
     }
+}
+
+fn nowhere() -> Failure {
+    Failure::new(
+        Kind::NoNode,
+        "the bundle names no address, and no node runs here",
+    )
+    .cure("name a node's people's port with --at HOST:PORT")
 }
 
 fn home_bundle(globals: &Globals) -> Result<OperatorBundle, Failure> {

@@ -88,7 +88,7 @@ impl Operator {
             OutputFormat::Text => {
                 let name = &bundle.name;
                 output::line(&format!(
-                    "{name} is a {} now; hand over {path}",
+                    "{name} is in, as {}; hand over {path}",
                     level.name()
                 ));
                 match bundle.address.parse::<SocketAddr>() {
@@ -98,7 +98,7 @@ impl Operator {
                     ),
                     _ if bundle.address.is_empty() => output::hint(
                         globals,
-                        "no node runs here, so it names no address: use it with --at HOST:PORT",
+                        "it names no address, since no people's port is open here: use it with --at HOST:PORT",
                     ),
                     _ => {}
                 }

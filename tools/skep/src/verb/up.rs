@@ -210,9 +210,8 @@ async fn run(config: NodeConfig, globals: &Globals) -> Result<(), Failure> {
         .is_some();
     let mut terminate = stop_signal(SignalKind::terminate())?;
     let mut interrupt = stop_signal(SignalKind::interrupt())?;
-    let mut node = Node::start(config).map_err(|error| {
-        Failure::of(Kind::Node, &error).cure("is another node running in this home?")
-    })?;
+    let started = Node::start(config);
+    let mut node = started.map_err(|error| Failure::of(Kind::Node, &error))?;
     let keys = if has_keys {
         ""
     } else {
