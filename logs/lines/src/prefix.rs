@@ -17,7 +17,7 @@ pub(crate) fn split(line: &[u8]) -> Line<'_> {
     {
         return Line { severity, ..parsed };
     }
-    let Some((stamp, rest)) = leading_stamp(rest) else {
+    let Some((stamp, rest)) = stamp::leading(rest) else {
         return Line {
             severity,
             ..Line::bare(rest)
@@ -56,14 +56,6 @@ fn priority(line: &[u8]) -> (&[u8], Option<Severity>) {
     }
 }
 
-fn leading_stamp(line: &[u8]) -> Option<(Stamp<'_>, &[u8])> {
-    match line.first()? {
-        b'A'..=b'Z' => stamp::leading_bsd(line),
-        b'0'..=b'9' => stamp::leading_iso(line),
-        _ => None,
-    }
-}
-
 /// The host; none where the tag stands at its place.
 fn host(rest: &[u8]) -> (&[u8], &[u8]) {
     let (host, after) = scan::token(rest);
@@ -73,6 +65,9 @@ fn host(rest: &[u8]) -> (&[u8], &[u8]) {
         (host, after)
     }
 }
+
+/// What stands in a tag's brackets is no longer.
+const TAG_BYTES_MAX: usize = 24;
 
 struct Tag<'a> {
     app: &'a [u8],
@@ -99,22 +94,43 @@ fn tag(rest: &[u8]) -> Tag<'_> {
             pid: None,
             body: after_space(&rest[end + 1..]),
         },
-        b'[' => {
-            let inside = &rest[end + 1..];
-            let Some(close) = inside.iter().take(24).position(|byte| *byte == b']') else {
-                return untagged;
-            };
-            let after = &inside[close + 1..];
-            let body = after.strip_prefix(b":").unwrap_or(after);
-            let pid = scan::number(&inside[..close]).and_then(|pid| u32::try_from(pid).ok());
-            Tag {
+        b'[' => match bracketed(&rest[end + 1..]) {
+            Some((pid, body)) => Tag {
                 app: &rest[..end],
                 pid,
-                body: after_space(body),
-            }
-        }
+                body,
+            },
+            None => untagged,
+        },
         _ => untagged,
     }
+}
+
+/// `pid]: body`, also without the colon; what is no number is no pid.
+#[inline]
+pub(crate) fn bracketed(inside: &[u8]) -> Option<(Option<u32>, &[u8])> {
+    let (mut at, mut pid) = (0, 0u32);
+    while let Some(digit) = inside
+        .get(at)
+        .map(|byte| byte.wrapping_sub(b'0'))
+        .filter(|d| *d <= 9)
+        && at < 9
+    {
+        pid = pid * 10 + u32::from(digit);
+        at += 1;
+    }
+    let (pid, close) = match inside.get(at) {
+        Some(b']') => ((at > 0).then_some(pid), at),
+        _ => (
+            None,
+            inside
+                .iter()
+                .take(TAG_BYTES_MAX)
+                .position(|byte| *byte == b']')?,
+        ),
+    };
+    let after = &inside[close + 1..];
+    Some((pid, after_space(after.strip_prefix(b":").unwrap_or(after))))
 }
 
 fn after_space(bytes: &[u8]) -> &[u8] {

@@ -1,46 +1,37 @@
-//! Splits lines one after the other, and remembers the last prefix.
-
-use std::ops::Range;
+//! Splits lines one after the other, and remembers who wrote the last one.
 
 use crate::line::Line;
-use crate::severity::Severity;
-use crate::stamp::Stamp;
+use crate::prefix;
+use crate::stamp;
 
-/// Longer prefixes are not remembered.
-const PREFIX_BYTES_MAX: usize = 128;
+/// Longer names of hosts and programs are not remembered.
+const WRITER_BYTES_MAX: usize = 128;
 
-/// Splits like [`Line::split`], faster where lines follow each other with an equal prefix, as the
-/// lines of one process in one second do.
+/// Splits like [`Line::split`], faster where one program of one host writes many lines.
 #[derive(Debug, Clone, Default)]
 pub struct Splitter {
-    /// The last prefix that ended in `: `, so that nothing of the body told where it ends.
-    prefix: Vec<u8>,
-    host: Range<usize>,
-    app: Range<usize>,
-    stamp: Range<usize>,
-    is_bsd: bool,
-    severity: Option<Severity>,
-    pid: Option<u32>,
+    /// `HOST APP[`, as it stands behind the stamp; empty if nothing is remembered.
+    writer: Vec<u8>,
+    host_bytes: usize,
 }
 
 impl Splitter {
     /// Splits a line; see [`Line::split`].
     #[inline]
     pub fn split<'a>(&mut self, line: &'a [u8]) -> Line<'a> {
-        if !self.prefix.is_empty()
-            && let Some(body) = line.strip_prefix(self.prefix.as_slice())
+        if let Some((stamp, rest)) = stamp::leading(line)
+            && !self.writer.is_empty()
+            && let Some(inside) = rest.strip_prefix(self.writer.as_slice())
+            && let Some((pid, body)) = prefix::bracketed(inside)
         {
-            let stamp = &line[self.stamp.clone()];
+            let host = &rest[..self.host_bytes];
+            let app = &rest[self.host_bytes + 1..self.writer.len() - 1];
             return Line {
-                stamp: if self.is_bsd {
-                    Stamp::Bsd(stamp)
-                } else {
-                    Stamp::Iso(stamp)
-                },
-                severity: self.severity,
-                host: &line[self.host.clone()],
-                app: &line[self.app.clone()],
-                pid: self.pid,
+                stamp,
+                severity: None,
+                host,
+                app,
+                pid,
                 body,
             };
         }
@@ -49,29 +40,27 @@ impl Splitter {
         split
     }
 
+    /// Only `STAMP HOST APP[` is remembered: up to there nothing that follows matters.
     fn remember(&mut self, line: &[u8], split: &Line<'_>) {
-        let prefix = &line[..line.len() - split.body.len()];
-        let (stamp, is_bsd) = match split.stamp {
-            Stamp::Bsd(stamp) => (stamp, true),
-            Stamp::Iso(stamp) => (stamp, false),
-            _ => return,
-        };
-        if !prefix.ends_with(b": ") || prefix.len() > PREFIX_BYTES_MAX {
+        let Some((_, rest)) = stamp::leading(line) else {
             return;
-        }
-        let within = |part: &[u8]| {
-            let start = part.as_ptr().addr().wrapping_sub(line.as_ptr().addr());
-            // An empty part need not be one of the line's.
-            if start + part.len() <= line.len() {
-                start..start + part.len()
-            } else {
-                0..0
-            }
         };
-        (self.stamp, self.host, self.app) = (within(stamp), within(split.host), within(split.app));
-        (self.is_bsd, self.severity, self.pid) = (is_bsd, split.severity, split.pid);
-        self.prefix.clear();
-        self.prefix.extend_from_slice(prefix);
+        let length = split.host.len() + 1 + split.app.len() + 1;
+        let Some(writer) = rest.get(..length) else {
+            return;
+        };
+        let is_writer = !split.host.is_empty()
+            && !split.app.is_empty()
+            && writer.len() <= WRITER_BYTES_MAX
+            && writer.starts_with(split.host)
+            && writer[split.host.len()] == b' '
+            && writer[split.host.len() + 1..].starts_with(split.app)
+            && writer.ends_with(b"[");
+        if is_writer {
+            self.writer.clear();
+            self.writer.extend_from_slice(writer);
+            self.host_bytes = split.host.len();
+        }
     }
 }
 
@@ -87,13 +76,13 @@ mod tests {
             lines in proptest::collection::vec(
                 (
                     prop_oneof![
-                        Just("Feb 12 14:10:21 h sshd[1]: "), Just("Feb 12 14:10:21 h sshd[1]:"),
+                        Just("Feb 12 14:10:21 h sshd["), Just("Feb 12 14:10:21 h sshd[1]:"),
                         Just("<38>Feb 12 14:10:21 h kernel: "), Just("Feb 12 14:10:21 sshd[1]: "),
-                        Just("2026-02-12T14:10:21Z h a[2]: "), Just("Feb 12 14:10:22 h "),
+                        Just("2026-02-12T14:10:21Z h sshd["), Just("Feb 12 14:10:22 h "),
                         Just("<3>1 - h a 1 - - "), Just("10.0.0.7 - - "), Just(""),
-                        Just("Feb 12 14:10:21 ap auth.info sshd[9]: "),
+                        Just("Feb 12 14:10:21 ap auth.info sshd[9"), Just("Feb 12 14:10:21 h: x["),
                     ],
-                    "[ :a\u{feff}\\[\\]1]{0,6}",
+                    "[ :ax\u{feff}\\[\\]1]{0,12}",
                 ),
                 0..12,
             ),

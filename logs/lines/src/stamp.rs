@@ -37,8 +37,18 @@ pub fn format_utc(unix_ns: i64) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
+/// The stamp at the start of a line, and what follows its space.
+#[inline]
+pub(crate) fn leading(line: &[u8]) -> Option<(Stamp<'_>, &[u8])> {
+    match line.first()? {
+        b'A'..=b'Z' => leading_bsd(line),
+        b'0'..=b'9' => leading_iso(line),
+        _ => None,
+    }
+}
+
 /// `Feb 12 14:10:21 ` at the start, and what follows; a fraction of the second is dropped.
-pub(crate) fn leading_bsd(line: &[u8]) -> Option<(Stamp<'_>, &[u8])> {
+fn leading_bsd(line: &[u8]) -> Option<(Stamp<'_>, &[u8])> {
     let head = line.get(..15)?;
     let shaped = head[3] == b' '
         && head[6] == b' '

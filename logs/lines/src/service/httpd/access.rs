@@ -100,13 +100,7 @@ struct Who<'a> {
 fn who(head: &[u8]) -> Option<Who<'_>> {
     let (first, rest) = scan::token(head);
     let (second, after_second) = scan::token(rest);
-    let first_is_ip = scan::is_ip(first);
-    // A peer can send an address as its `Host`, but no ident daemon answers with one.
-    let second_is_ip = second != b"-" && scan::is_ip(second);
-    let named_vhost = || {
-        first.contains(&b':') && second != b"-" && !first.ends_with(b",") && scan::is_peer(second)
-    };
-    let (vhost, source, rest) = if second_is_ip || (!first_is_ip && named_vhost()) {
+    let (vhost, source, rest) = if second != b"-" && has_vhost(first, second) {
         match first.strip_suffix(b",") {
             Some(first) => (&b""[..], first, after_second),
             None => (first, second, after_second),
@@ -114,7 +108,7 @@ fn who(head: &[u8]) -> Option<Who<'_>> {
     } else {
         (&b""[..], first, rest)
     };
-    if !first_is_ip && !scan::is_peer(source) {
+    if !scan::is_peer(source) {
         return None;
     }
     let (_ident, user) = scan::token(rest);
@@ -128,6 +122,17 @@ fn who(head: &[u8]) -> Option<Who<'_>> {
         source: scan::unmapped(source),
         user,
     })
+}
+
+/// Whether the first of two words is a virtual host, and the second the peer.
+///
+/// A peer can send an address as its `Host`, but no ident daemon answers with one.
+fn has_vhost(first: &[u8], second: &[u8]) -> bool {
+    scan::is_ip(second)
+        || (first.contains(&b':')
+            && !scan::is_ip(first)
+            && !first.ends_with(b",")
+            && scan::is_peer(second))
 }
 
 /// The text up to the quote that ends the request, and what follows `" `.

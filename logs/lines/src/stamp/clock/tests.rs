@@ -154,6 +154,38 @@ proptest! {
         }
     }
 
+    /// What is remembered of a stamp never changes what the next one means.
+    #[test]
+    fn a_clock_is_like_a_new_clock_for_every_stamp(
+        stamps in proptest::collection::vec(
+            (
+                0..5usize,
+                prop_oneof![
+                    "2026-02-1[0-9]T1[0-2]:0[01]:[0-6][0-9]([.,][0-9]{0,10})?(Z|[+-]0[0-2]:?[03]0)?",
+                    "(Jan|Feb) [ 1][0-9] 1[0-2]:0[01]:[0-6][0-9]",
+                    "1[0-9]/Feb/2026:1[0-2]:0[01]:[0-6][0-9] [+]0[0-2]00",
+                    "2026/02/1[0-9] 1[0-2]:0[01]:[0-6][0-9]",
+                    "Wed Feb 1[0-9] 12:0[01]:[0-6][0-9]([.][0-9]{1,7})? 2026",
+                ],
+            ),
+            0..20,
+        ),
+    ) {
+        let mut clock = Clock::new(berlin(), NEW_YEAR_S);
+        for (form, text) in &stamps {
+            let bytes = text.as_bytes();
+            let stamp = match form {
+                0 => Stamp::Bsd(bytes),
+                1 => Stamp::Iso(bytes),
+                2 => Stamp::Clf(bytes),
+                3 => Stamp::Apache(bytes),
+                _ => Stamp::Nginx(bytes),
+            };
+            let fresh = Clock::new(berlin(), NEW_YEAR_S).resolve(stamp);
+            prop_assert_eq!(clock.resolve(stamp), fresh, "{:?}", stamp);
+        }
+    }
+
     #[test]
     fn days_and_dates_agree(days in -1000i64..100_000) {
         let (year, month, day) = parse::civil_from_days(days);

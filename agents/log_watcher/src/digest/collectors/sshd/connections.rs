@@ -97,7 +97,7 @@ impl Connections {
             Kind::PamFailure => {
                 let pending = self.pending(key, now_ns, tally);
                 pending.fail(false, tally);
-                pending.pam = Some(attempt());
+                pending.pam = Some(Box::new(attempt()));
                 // Of repeats only the last can still be answered by sshd's own line.
                 if n > 1 {
                     super::count_failed(tally, &user, source, unknown, n - 1);

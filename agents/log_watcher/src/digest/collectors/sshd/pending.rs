@@ -14,7 +14,7 @@ pub(super) struct Pending {
     /// `Invalid user` lines since the last failure.
     pub(super) invalid: u64,
     /// What PAM refused last, unless sshd's own line about it came.
-    pub(super) pam: Option<Attempt>,
+    pub(super) pam: Option<Box<Attempt>>,
     /// Nothing of this process had been seen before: an earlier part may know more.
     pub(super) head: bool,
 }
@@ -50,7 +50,7 @@ impl Pending {
                 user,
                 source,
                 unknown,
-            } = &attempt;
+            } = &*attempt;
             super::count_failed(tally, user, source, *unknown, 1);
         }
     }
