@@ -10,6 +10,7 @@
 //! if a signature had proven them.
 
 mod disk;
+mod gossip;
 mod guard;
 mod handle;
 mod ledger;
@@ -18,5 +19,6 @@ mod node;
 mod outputs;
 mod world;
 
+pub use gossip::{GossipReport, KNOWN_MAX, measure_gossip};
 pub use ledger::Violation;
 pub use world::{Broken, Report, Scenario, World, run};

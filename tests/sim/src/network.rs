@@ -10,7 +10,7 @@ pub(crate) enum Message {
     /// A frame of the control lane.
     Frame(Frame),
     /// A sealed packet, with the boot of the sender that numbered it.
-    Packet(BootId, Box<WirePacket>),
+    Packet(BootId, WirePacket),
     /// Descriptors that were asked for, or a node's own on a new connection.
     Descriptors(Vec<Descriptor>),
     /// Whose descriptors are wanted.

@@ -59,7 +59,7 @@ impl World {
             delivery::Output::Transmit { to, wire } => {
                 // Signing takes its time.
                 let boot = self.nodes[idx].boot;
-                self.send(idx, index_of(&to), 2, Message::Packet(boot, Box::new(wire)));
+                self.send(idx, index_of(&to), 2, Message::Packet(boot, wire));
             }
             delivery::Output::Frame { to, frame } => {
                 self.send(idx, index_of(&to), 0, Message::Frame(frame));
@@ -74,6 +74,14 @@ impl World {
                 let delivered = delivery::Input::Delivered { ticket, outcome };
                 self.nodes[idx].delivery.handle(now, delivered);
             }
+            told => self.tell(idx, told),
+        }
+    }
+
+    /// Agents and asks hear what became of packets.
+    fn tell(&mut self, idx: usize, output: delivery::Output) {
+        let now = self.now(idx);
+        match output {
             delivery::Output::Accepted { id, .. } => {
                 let node = self.nodes[idx].name.clone();
                 self.ledger.told(&node, id, true);
@@ -121,6 +129,13 @@ impl World {
                 self.nodes[idx].asks.handle(now, moved);
             }
             delivery::Output::Retargeted { .. } => {}
+            stored => self.keep(idx, stored),
+        }
+    }
+
+    /// Rows go to the disk.
+    fn keep(&mut self, idx: usize, output: delivery::Output) {
+        match output {
             delivery::Output::Persist { rows, next_seq } => {
                 let then = Then::Persisted(rows.iter().map(|row| row.row).collect());
                 self.commit(
@@ -154,6 +169,7 @@ impl World {
                     },
                 );
             }
+            other => unreachable!("not for the disk: {other:?}"),
         }
     }
 
@@ -280,7 +296,7 @@ impl World {
             let delay_us = self
                 .rng
                 .random_range(500..self.network.delay_ms_max * 1_000);
-            let message = message.clone();
+            let message = Box::new(message.clone());
             let event = Event::Message {
                 from,
                 to,
@@ -297,7 +313,7 @@ impl World {
         }
         match message {
             Message::Frame(frame) => self.frame(from, to, frame),
-            Message::Packet(boot, wire) => self.packet(from, to, boot, *wire),
+            Message::Packet(boot, wire) => self.packet(from, to, boot, wire),
             Message::Want(nodes) => {
                 let own = self.nodes[to].descriptor();
                 let known = |node: &NodeId| {

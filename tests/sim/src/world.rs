@@ -83,7 +83,7 @@ pub(crate) enum Event {
         from: usize,
         to: usize,
         connection: u64,
-        message: Message,
+        message: Box<Message>,
     },
     Up {
         idx: usize,
@@ -359,7 +359,7 @@ impl World {
                 connection,
                 message,
             } => {
-                self.arrive(from, to, connection, message);
+                self.arrive(from, to, connection, *message);
             }
             Event::Up {
                 idx,

@@ -257,6 +257,36 @@ struct Model {
 }
 
 impl Model {
+    fn reply(&mut self, asks: &mut Asks, token: u8, from: u8) {
+        let text = |token: u8| format!("t{token}");
+        let place = |from: u8| format!("a@n{from}");
+        let verdict = asks.reply(
+            &asker(),
+            &super::tests::token(&text(token)),
+            &address(&place(from)),
+        );
+        let Some((id, waiting, each, _)) = self.open.get_mut(&token) else {
+            assert!(!matches!(
+                verdict,
+                ReplyVerdict::Settles(_) | ReplyVerdict::Part(_)
+            ));
+            return;
+        };
+        let was_waiting = waiting.remove(&from);
+        let expected = match (was_waiting, *each && !waiting.is_empty()) {
+            (true, true) => Some(ReplyVerdict::Part(*id)),
+            (true, false) => Some(ReplyVerdict::Settles(*id)),
+            // Lost endpoints of an ask for the first answer may still give it.
+            (false, _) => None,
+        };
+        if let Some(expected) = expected {
+            assert_eq!(verdict, expected);
+        }
+        if matches!(verdict, ReplyVerdict::Settles(_)) {
+            self.open.remove(&token);
+        }
+    }
+
     /// Opens asks in `asks` too, and yields how many ended by themselves in this step.
     fn step(&mut self, asks: &mut Asks, step: &Step) -> usize {
         let text = |token: u8| format!("t{token}");
@@ -283,31 +313,7 @@ impl Model {
                 0
             }
             Step::Reply { token, from } => {
-                let verdict = asks.reply(
-                    &asker(),
-                    &super::tests::token(&text(*token)),
-                    &address(&place(*from)),
-                );
-                let Some((id, waiting, each, _)) = self.open.get_mut(token) else {
-                    assert!(!matches!(
-                        verdict,
-                        ReplyVerdict::Settles(_) | ReplyVerdict::Part(_)
-                    ));
-                    return 0;
-                };
-                let was_waiting = waiting.remove(from);
-                let expected = match (was_waiting, *each && !waiting.is_empty()) {
-                    (true, true) => Some(ReplyVerdict::Part(*id)),
-                    (true, false) => Some(ReplyVerdict::Settles(*id)),
-                    // Lost endpoints of an ask for the first answer may still give it.
-                    (false, _) => None,
-                };
-                if let Some(expected) = expected {
-                    assert_eq!(verdict, expected);
-                }
-                if matches!(verdict, ReplyVerdict::Settles(_)) {
-                    self.open.remove(token);
-                }
+                self.reply(asks, *token, *from);
                 0
             }
             Step::Dead(from) => {

@@ -237,7 +237,7 @@ impl Membership {
         let lonely = self.table.n_live() == 0;
         let periodic = (!lonely).then_some(self.next_probe_ns.min(self.next_push_pull_ns));
         let gossip = (!lonely && !self.gossip.is_empty()).then_some(self.next_gossip_ns);
-        let dial = (self.n_missing() > 0).then_some(self.next_dial_ns);
+        let dial = (!self.enrolled.is_empty() && !self.leaving).then_some(self.next_dial_ns);
         [
             periodic,
             gossip,

@@ -25,6 +25,8 @@ struct Wanted {
 #[derive(Debug, Default)]
 pub(super) struct Fetches {
     wanted: BTreeMap<NodeId, Wanted>,
+    /// When something is due; it may be early, never late.
+    next_ns: Option<u64>,
 }
 
 impl Fetches {
@@ -33,14 +35,21 @@ impl Fetches {
         if !self.wanted.contains_key(node) && self.wanted.len() >= MEMBERS_MAX {
             return;
         }
-        let wanted = self.wanted.entry(node.clone()).or_insert(Wanted {
-            version,
-            sources: Vec::new(),
-            until_ns: None,
+        let next_ns = &mut self.next_ns;
+        let wanted = self.wanted.entry(node.clone()).or_insert_with(|| {
+            *next_ns = Some(0);
+            Wanted {
+                version,
+                sources: Vec::new(),
+                until_ns: None,
+            }
         });
         if version > wanted.version {
+            // What was asked for is old already.
             wanted.version = version;
             wanted.sources.clear();
+            wanted.until_ns = None;
+            *next_ns = Some(0);
         }
         if wanted.version == version
             && wanted.sources.len() < SOURCES_MAX
@@ -67,6 +76,9 @@ impl Fetches {
 
     /// Requests to make now, by whom to ask.
     pub(super) fn due(&mut self, now_ns: u64, timeout_ns: u64) -> Vec<(NodeId, Vec<NodeId>)> {
+        if self.next_ns.is_none_or(|next_ns| next_ns > now_ns) {
+            return Vec::new();
+        }
         let mut requests: BTreeMap<NodeId, Vec<NodeId>> = BTreeMap::new();
         self.wanted.retain(|node, wanted| {
             if wanted.until_ns.is_some_and(|until_ns| until_ns > now_ns) {
@@ -80,6 +92,11 @@ impl Fetches {
             wanted.until_ns = Some(now_ns.saturating_add(timeout_ns));
             true
         });
+        self.next_ns = self
+            .wanted
+            .values()
+            .filter_map(|wanted| wanted.until_ns)
+            .min();
         requests
             .into_iter()
             .flat_map(|(from, nodes)| {
@@ -93,9 +110,6 @@ impl Fetches {
     }
 
     pub(super) fn next_wake(&self) -> Option<u64> {
-        self.wanted
-            .values()
-            .map(|wanted| wanted.until_ns.unwrap_or(0))
-            .min()
+        self.next_ns
     }
 }

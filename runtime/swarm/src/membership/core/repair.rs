@@ -133,13 +133,6 @@ impl Membership {
             .collect()
     }
 
-    pub(super) fn n_missing(&self) -> usize {
-        self.enrolled
-            .iter()
-            .filter(|node| self.is_missing(node))
-            .count()
-    }
-
     pub(super) fn is_missing(&self, node: &NodeId) -> bool {
         !self.leaving
             && self.table.get(node).is_none_or(|member| {
