@@ -79,8 +79,10 @@ fn ours(file: &Path) -> Result<(f64, Value)> {
 }
 
 fn logwatch(root: &Root, file: &Path) -> Result<f64> {
-    // Logwatch names files from its own folder unless they start with a slash.
-    let config = format!("LogFile =\nLogFile = {}\nArchive =\n", file.display());
+    // Logwatch reads its configuration in lower case: the file needs a name without capitals.
+    const NAME: &str = "/var/log/bench.log";
+    root.run("ln", &["-sf", &file.to_string_lossy(), NAME])?;
+    let config = format!("LogFile =\nLogFile = {NAME}\nArchive =\n");
     let config = root.write("secure.conf", &config)?;
     root.run(
         "mkdir",
