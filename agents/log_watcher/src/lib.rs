@@ -56,9 +56,21 @@ impl Agent for LogWatcher {
     const ROLES: &'static [&'static str] =
         &["logwatch.generate.digest@cmd_generate_system_log_digest"];
     const USES: &'static [RoleUse] = &[
-        RoleUse { config_key: "oracle_role", default: oracle::ROLE, enabled_by: "enable_oracle" },
-        RoleUse { config_key: "alert_role", default: alert::ROLE, enabled_by: "" },
-        RoleUse { config_key: "rpc_router_role", default: callback::ROLE_RPC, enabled_by: "" },
+        RoleUse {
+            config_key: "oracle_role",
+            default: oracle::ROLE,
+            enabled_by: "enable_oracle",
+        },
+        RoleUse {
+            config_key: "alert_role",
+            default: alert::ROLE,
+            enabled_by: "",
+        },
+        RoleUse {
+            config_key: "rpc_router_role",
+            default: callback::ROLE_RPC,
+            enabled_by: "",
+        },
     ];
 
     type Config = Config;
@@ -71,13 +83,17 @@ impl Agent for LogWatcher {
                 Access::operators(Level::Viewer).or_agents(),
                 |agent, ctx, request| Box::pin(job::begin(ctx, &agent.shared, request)),
             )
-            .command(oracle::RETURN_HANDLER, Access::agents(), |agent, ctx, request| {
-                Box::pin(ask::late(ctx, &agent.shared, request))
-            })
+            .command(
+                oracle::RETURN_HANDLER,
+                Access::agents(),
+                |agent, ctx, request| Box::pin(ask::late(ctx, &agent.shared, request)),
+            )
     }
 
     fn new(config: Config) -> Result<Self, AgentError> {
-        Ok(Self { shared: Arc::new(Shared::new(config.check()?)) })
+        Ok(Self {
+            shared: Arc::new(Shared::new(config.check()?)),
+        })
     }
 
     async fn start(&mut self, ctx: &Ctx<Self>) -> Result<(), AgentError> {
@@ -85,7 +101,11 @@ impl Agent for LogWatcher {
         self.shared.shown().interrupted = interrupted;
         ctx.spawn(patrol::walk(ctx.clone(), self.shared.clone()));
         if let Some(watch) = &self.shared.terms.watch {
-            ctx.spawn(watch::look_on(ctx.clone(), self.shared.clone(), watch.clone()));
+            ctx.spawn(watch::look_on(
+                ctx.clone(),
+                self.shared.clone(),
+                watch.clone(),
+            ));
         }
         Ok(())
     }
