@@ -1,5 +1,6 @@
 //! The delivery core: its state, its entrance and its timers.
 
+mod fates;
 mod flights;
 mod peers;
 mod receive;

@@ -419,6 +419,7 @@ fn a_poison_packet_goes_to_the_dead_letters() {
     pair.advance(SECOND * 10);
     assert_eq!(pair.dead(0), [(1, DeadReason::Poison)]);
     assert!(pair.effects(1).is_empty());
+    assert!(pair.sides[0].disk.rows.is_empty());
     pair.assert_idle();
 }
 

@@ -74,6 +74,45 @@ fn a_restarted_node_is_alive_again_even_with_its_clock_set_back() {
 }
 
 #[test]
+fn a_node_whose_clock_went_back_is_told_which_version_it_must_beat() {
+    let now = Now {
+        mono_ns: 0,
+        unix_ms: 1_000,
+    };
+    let mut core = Membership::new(
+        NodeId::new("n0").unwrap(),
+        MembershipConfig::default(),
+        1,
+        now,
+    );
+    core.handle(now, Input::OwnVersion(5));
+    let seen = |core: &mut Membership, version| {
+        let told = NodeVersion {
+            node: NodeId::new("n0").unwrap(),
+            version,
+            incarnation: 1,
+            state: MemberState::Alive,
+        };
+        let (from, versions) = (NodeId::new("n1").unwrap(), vec![told]);
+        let answer = false;
+        core.handle(
+            now,
+            Input::Versions {
+                from,
+                versions,
+                answer,
+            },
+        );
+        std::iter::from_fn(|| core.poll_output()).any(|o| o == Output::OwnVersionSeen(version))
+    };
+    assert!(!seen(&mut core, 5));
+    assert!(seen(&mut core, 9));
+    // Only once, and never beyond what leaves room to grow.
+    assert!(!seen(&mut core, 9));
+    assert!(!seen(&mut core, u64::MAX));
+}
+
+#[test]
 fn a_healed_partition_heals() {
     let mut world = World::new(5, 6);
     world.enrol_all();
