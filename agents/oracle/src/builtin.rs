@@ -18,7 +18,11 @@ use skep_protocol::{
     severity::Severity,
 };
 
-pub(crate) use self::{rates::Baseline, templates::Miner, text::digest_of};
+pub(crate) use self::{
+    rates::Baseline,
+    templates::{Miner, kind_of},
+    text::digest_of,
+};
 
 /// The name under which it signs its reports.
 pub(crate) const NAME: &str = "builtin";

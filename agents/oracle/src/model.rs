@@ -130,7 +130,6 @@ impl Model {
                 "type": "json_schema",
                 "json_schema": {
                     "name": "report",
-                    "strict": true,
                     "schema": question::schema(),
                 },
             });

@@ -82,6 +82,12 @@ impl Miner {
     }
 }
 
+/// A line without what varies.
+pub(crate) fn kind_of(line: &str) -> String {
+    let words = line.split_whitespace().take(WORDS_MAX).map(masked);
+    words.collect::<Vec<String>>().join(" ")
+}
+
 /// A word, or the sign for what varies: numbers, addresses, ids, paths of files, quoted text.
 fn masked(word: &str) -> String {
     let varies = word.len() > WORD_BYTES_MAX

@@ -23,6 +23,9 @@ const RAISED_MAX: Severity = Severity::Warning;
 /// Findings of a model that are looked at.
 const ADDED_MAX: usize = 10;
 
+/// Deepest nesting of an answer that is mended.
+const DEPTH_MAX: usize = 16;
+
 #[derive(Debug, Deserialize)]
 struct Opinion {
     #[serde(default)]
@@ -58,7 +61,7 @@ pub(crate) fn combine(
 ) -> Result<Report, ModelError> {
     let opinion = opinion(words)?;
     let restore = |text: &str, max| clean(&question.redactor.restore(text), max);
-    let summary = restore(&opinion.summary, SUMMARY_CHARS_MAX / 2);
+    let summary = once(&restore(&opinion.summary, SUMMARY_CHARS_MAX / 2));
     let n_claims = opinion.findings.len();
     let texts = texts(digest);
     let claims = opinion.findings.iter().take(ADDED_MAX);
@@ -86,15 +89,53 @@ pub(crate) fn combine(
     Ok(report)
 }
 
-/// The opinion in a model's words, which may stand in a code block or between prose.
+/// The opinion in a model's words, which may stand in a code block or between prose, and may end in
+/// the middle where the model was stopped.
 fn opinion(words: &str) -> Result<Opinion, ModelError> {
-    let garbage = |error: String| ModelError::Garbage(error);
-    let object = words
-        .find('{')
-        .zip(words.rfind('}'))
-        .and_then(|(start, end)| words.get(start..=end))
-        .ok_or_else(|| garbage("it is no JSON object".to_owned()))?;
-    serde_json::from_str(object).map_err(|error| garbage(error.to_string()))
+    let start = words.find('{');
+    let from = start.and_then(|start| words.get(start..));
+    let from = from.ok_or_else(|| ModelError::Garbage("it is no JSON object".to_owned()))?;
+    let whole = from
+        .rfind('}')
+        .and_then(|end| from.get(..=end))
+        .unwrap_or(from);
+    let error = match serde_json::from_str(whole) {
+        Ok(opinion) => return Ok(opinion),
+        Err(error) => error,
+    };
+    let mended = mended(from).and_then(|text| serde_json::from_str(&text).ok());
+    mended.ok_or_else(|| ModelError::Garbage(error.to_string()))
+}
+
+/// An object that ends in the middle, up to its last whole member, with what it left open closed.
+fn mended(object: &str) -> Option<String> {
+    let (mut open, mut in_text, mut escaped) = (Vec::new(), false, false);
+    // Where the text can end, and what closes it there.
+    let mut last: Option<(usize, Vec<char>)> = None;
+    for (at, char) in object.char_indices() {
+        match char {
+            _ if escaped => escaped = false,
+            '\\' if in_text => escaped = true,
+            '"' => in_text = !in_text,
+            _ if in_text => {}
+            '{' => open.push('}'),
+            '[' => open.push(']'),
+            '}' | ']' => {
+                if open.pop() != Some(char) {
+                    return None;
+                }
+                last = Some((at + 1, open.clone()));
+            }
+            ',' => last = Some((at, open.clone())),
+            _ => {}
+        }
+        if open.len() > DEPTH_MAX {
+            return None;
+        }
+    }
+    let (end, open) = last?;
+    let closing: String = open.iter().rev().collect();
+    Some(format!("{}{closing}", object.get(..end)?))
 }
 
 /// The claim as a finding, if it stands on lines that exist and name what it names.
@@ -163,6 +204,18 @@ fn told(counted: &str, model: &str, dropped: usize) -> String {
         )),
     }
     text
+}
+
+/// Each sentence once: small models say the same again until they are stopped.
+fn once(text: &str) -> String {
+    let mut said: Vec<&str> = Vec::new();
+    for sentence in text.split_inclusive(". ") {
+        let known = |known: &&str| known.trim_end().starts_with(sentence.trim_end());
+        if !said.iter().any(known) {
+            said.push(sentence);
+        }
+    }
+    said.concat().trim_end().to_owned()
 }
 
 /// 0 to 100, from a share or a percentage.

@@ -158,6 +158,33 @@ fn an_answer_may_stand_in_prose_and_is_made_safe_to_show() {
 }
 
 #[test]
+fn an_answer_that_was_cut_off_counts_as_far_as_it_came() {
+    let whole = claim("X-addr-1 guesses", "warning", &["E1"]);
+    let mut n_mended = 0;
+    for (end, _) in whole.char_indices().skip(1) {
+        let Ok(report) = combined(whole.split_at(end).0) else {
+            continue;
+        };
+        n_mended += 1;
+        assert!(
+            report
+                .summary
+                .contains(&format!("The model says: {ATTACKER} guesses"))
+        );
+    }
+    assert!(n_mended > whole.len() / 2, "{n_mended} of {}", whole.len());
+}
+
+#[test]
+fn what_is_said_again_is_shown_once() {
+    assert_eq!(
+        once("All is lost. All is lost. Flee. All is lost. All is"),
+        "All is lost. Flee."
+    );
+    assert_eq!(once("1.5 % failed."), "1.5 % failed.");
+}
+
+#[test]
 fn garbage_is_no_opinion() {
     for words in [
         "",
