@@ -109,7 +109,7 @@ impl Channel {
     ) -> Result<(), Failure> {
         match &self.way {
             Way::Lines(lines) => {
-                let (lines, line) = (lines.clone(), message.to_line());
+                let (lines, line) = (lines.clone().within(ctx.home()), message.to_line());
                 ctx.blocking(move || lines.write(&line)).await
             }
             Way::Webhook(webhook) => webhook.post(message).await,

@@ -35,7 +35,8 @@ pub enum ChannelConfig {
     Stdout,
     /// A line at the end of a file.
     File {
-        /// The file; made if it is not there, its folder is not.
+        /// The file, in the node's home unless the path begins with `/`. It is made if it is not
+        /// there, its folder is not.
         path: PathBuf,
     },
     /// A POST of JSON.

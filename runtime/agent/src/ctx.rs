@@ -1,6 +1,6 @@
 //! What an agent may do.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
@@ -88,6 +88,12 @@ impl<A: Agent> Ctx<A> {
     #[must_use]
     pub fn node(&self) -> &NodeId {
         &self.inner.address.node
+    }
+
+    /// The node's home folder, in which files that a directive names without a folder belong.
+    #[must_use]
+    pub fn home(&self) -> Option<PathBuf> {
+        self.inner.port.home()
     }
 
     /// Both clocks, now.

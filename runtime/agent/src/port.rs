@@ -1,6 +1,6 @@
 //! What a node does for its agents. The node implements it; the testkit does too.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -42,6 +42,11 @@ pub trait NodePort: Send + Sync + 'static {
 
     /// The node's name.
     fn node(&self) -> &NodeId;
+
+    /// The node's home folder; `None` for a node without one, as in tests.
+    fn home(&self) -> Option<PathBuf> {
+        None
+    }
 
     /// Resolves, then sends: for `accepted` and `best_effort` packets. Waits while the node's queue
     /// is full. Yields the endpoints it went to.

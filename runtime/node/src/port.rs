@@ -1,6 +1,6 @@
 //! What an agent reaches of its node.
 
-use std::{sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use arc_swap::ArcSwap;
 use bytes::Bytes;
@@ -27,6 +27,7 @@ pub(crate) const TRANSACTIONS_MAX: usize = 1024;
 #[derive(Clone)]
 pub(crate) struct Port {
     pub(crate) node: NodeId,
+    pub(crate) home: Arc<PathBuf>,
     pub(crate) clock: Clock,
     pub(crate) switch: Handle,
     pub(crate) store: Store,
@@ -51,6 +52,10 @@ impl NodePort for Port {
 
     fn node(&self) -> &NodeId {
         &self.node
+    }
+
+    fn home(&self) -> Option<PathBuf> {
+        Some(self.home.to_path_buf())
     }
 
     fn send(

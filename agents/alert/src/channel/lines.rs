@@ -12,6 +12,15 @@ pub(super) enum Lines {
 }
 
 impl Lines {
+    /// A path without a folder of its own is the home's.
+    pub(super) fn within(self, home: Option<PathBuf>) -> Self {
+        match (self, home) {
+            // An absolute path stays what it is.
+            (Self::File(path), Some(home)) => Self::File(home.join(path)),
+            (lines, _) => lines,
+        }
+    }
+
     /// Writes a line; in a file it is on disk when this returns.
     pub(super) fn write(&self, line: &str) -> Result<(), Failure> {
         let line = format!("{line}\n");
@@ -36,5 +45,29 @@ impl Lines {
                     .map_err(|error| Failure::Unreachable(format!("{}: {error}", path.display())))
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_without_a_folder_is_the_homes() {
+        let place = |path: &str, home: Option<&str>| match Lines::File(path.into())
+            .within(home.map(PathBuf::from))
+        {
+            Lines::File(path) => path,
+            Lines::Stdout => PathBuf::new(),
+        };
+        assert_eq!(
+            place("alerts.log", Some("/home")),
+            PathBuf::from("/home/alerts.log")
+        );
+        assert_eq!(
+            place("/var/log/alerts.log", Some("/home")),
+            PathBuf::from("/var/log/alerts.log")
+        );
+        assert_eq!(place("alerts.log", None), PathBuf::from("alerts.log"));
     }
 }

@@ -151,6 +151,7 @@ impl Base {
     fn supervisor(&self, door: &Arc<dyn Door>) -> Supervisor {
         let port = Port {
             node: self.me.node.clone(),
+            home: Arc::new(self.config.home.path().to_path_buf()),
             clock: self.clock,
             switch: self.switch.clone(),
             store: self.store.clone(),
