@@ -115,6 +115,55 @@ fn a_collector_without_a_source_says_so() {
     assert_eq!(report.coverage.errors[0].cure, "add this user to group adm");
 }
 
+/// Long lines of what makes a careless parser look back at every byte. In quadratic
+/// time this test would take hours.
+#[test]
+fn long_lines_take_linear_time() {
+    let heads = [
+        "Feb 12 14:10:21 h sshd[1]: Failed password for ",
+        "Feb 12 14:10:21 h sshd[1]: Connection closed by authenticating user ",
+        "Feb 12 14:10:21 h kernel: ",
+        "10.0.0.7 - - [12/Feb/2026:14:10:22 +0000] \"",
+        "2026/02/12 14:10:22 [error] 4#4: *4 ",
+        "[Thu Feb 12 14:10:22 2026] [error] ",
+        "<38>1 2026-02-12T14:10:22Z h a 1 - ",
+        "{\"status\":",
+        "",
+    ];
+    let bodies = [
+        " ",
+        "[",
+        "]",
+        "\"",
+        "\\",
+        "\\\"",
+        ", client: ",
+        ", request: \"",
+        " from ",
+        "a",
+        "0",
+        ": ",
+        "]: segfault at ",
+        " port 1",
+        "{\"a\":",
+        "[a b=\"",
+        "[12/Feb/2026:14:10:22 +0000] \"",
+        "(",
+    ];
+    for name in NAMES {
+        let mut collector = Collector::new(name, &settings());
+        for (head, body) in heads
+            .iter()
+            .flat_map(|head| bodies.map(|body| (head, body)))
+        {
+            let line = format!("{head}{}", body.repeat(65_536 / body.len()));
+            collector.line(line.as_bytes());
+        }
+        let report = collector.finish(&ReportOptions::default());
+        assert_eq!(report.lines_read, (heads.len() * bodies.len()) as u64);
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic_and_any_split_gives_the_same(

@@ -90,6 +90,21 @@ fn a_process_id_that_recurs_is_another_connection() {
 }
 
 #[test]
+fn too_many_open_connections_are_settled_and_still_counted() {
+    let n = super::connections::PIDS_OPEN_MAX + 5_000;
+    let mut collector = Collector::new("sshd", &settings());
+    for pid in 0..n {
+        let line = format!("Feb 12 00:00:00 h sshd[{pid}]: {}", body("who?"));
+        collector.line(line.as_bytes());
+    }
+    let report = collector.finish(&ReportOptions::default());
+    assert_eq!(
+        totals(&report),
+        format!("failed 0 accepted 0 invalid_user {n} probes 0")
+    );
+}
+
+#[test]
 fn repeats_are_unfolded() {
     let folded =
         "0 1 message repeated 4 times: [ Failed password for root from 10.0.0.7 port 5 ssh2]";
