@@ -36,13 +36,12 @@ pub(crate) struct Port {
     pub(crate) door: Option<Arc<dyn Door>>,
 }
 
-impl Port {
-    async fn request<T>(&self, input: Input, done: oneshot::Receiver<T>) -> Option<T> {
-        if !self.switch.tell(input).await {
-            return None;
-        }
-        done.await.ok()
+/// Tells the switch something and waits for its answer; `None` where it stops.
+async fn request<T>(switch: Handle, input: Input, done: oneshot::Receiver<T>) -> Option<T> {
+    if !switch.tell(input).await {
+        return None;
     }
+    done.await.ok()
 }
 
 impl NodePort for Port {
@@ -63,7 +62,7 @@ impl NodePort for Port {
         from: AgentName,
         outgoing: Outgoing,
     ) -> BoxFuture<'static, Result<Vec<Address>, SendError>> {
-        let port = self.clone();
+        let switch = self.switch.clone();
         async move {
             let (done, sent) = oneshot::channel();
             let input = Input::Send(Send {
@@ -71,7 +70,7 @@ impl NodePort for Port {
                 outgoing,
                 done,
             });
-            port.request(input, sent)
+            request(switch, input, sent)
                 .await
                 .unwrap_or(Err(SendError::Stopping))
         }
@@ -84,7 +83,7 @@ impl NodePort for Port {
         outgoing: Outgoing,
         within: Duration,
     ) -> BoxFuture<'static, Result<OpenAsk, SendError>> {
-        let port = self.clone();
+        let switch = self.switch.clone();
         async move {
             let (done, opened) = oneshot::channel();
             let input = Input::Ask(Ask {
@@ -93,7 +92,7 @@ impl NodePort for Port {
                 within,
                 done,
             });
-            port.request(input, opened)
+            request(switch, input, opened)
                 .await
                 .unwrap_or(Err(SendError::Stopping))
         }
@@ -105,9 +104,9 @@ impl NodePort for Port {
         agent: AgentName,
         buffer: TxBuffer,
     ) -> BoxFuture<'static, Result<CommitTicket, StoreError>> {
-        let port = self.clone();
+        let (switch, transactions) = (self.switch.clone(), self.transactions.clone());
         async move {
-            let permit = port.transactions.clone().acquire_owned().await;
+            let permit = transactions.acquire_owned().await;
             let permit = permit.map_err(|_| StoreError::Stopping)?;
             let (queued, ticket) = oneshot::channel();
             let input = Input::Commit(CommitRequest {
@@ -116,7 +115,7 @@ impl NodePort for Port {
                 permit,
                 queued,
             });
-            port.request(input, ticket)
+            request(switch, input, ticket)
                 .await
                 .unwrap_or(Err(StoreError::Stopping))
         }

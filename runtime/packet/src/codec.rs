@@ -1,7 +1,7 @@
 //! Bytes to values and back: MessagePack for packets and frames, JSON for contents.
 
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
 
 use crate::{Refusal, limits::DECODE_DEPTH_MAX};
 
@@ -21,11 +21,8 @@ pub enum CodecError {
     #[error("the bytes end before the value does")]
     Truncated,
     /// Bytes stand behind the value.
-    #[error("{n} bytes stand behind the value")]
-    Trailing {
-        /// How many.
-        n: usize,
-    },
+    #[error("bytes stand behind the value")]
+    Trailing,
     /// The structure is not the expected one, or nests too deeply.
     #[error("not the expected structure: {reason}")]
     Malformed {
@@ -41,15 +38,18 @@ impl CodecError {
         match self {
             Self::Oversized { .. } => Refusal::Oversized,
             Self::Truncated => Refusal::Truncated,
-            Self::Trailing { .. } | Self::Malformed { .. } => Refusal::Malformed,
+            Self::Trailing | Self::Malformed { .. } => Refusal::Malformed,
         }
     }
 }
 
+/// Room for most packets: growing would copy them.
+const ENCODED_BYTES_GUESS: usize = 1024;
+
 /// Encodes a packet, frame or signed object as MessagePack arrays.
 #[must_use]
 pub fn encode<T: Serialize>(value: &T) -> Bytes {
-    let mut bytes = Vec::with_capacity(512);
+    let mut bytes = Vec::with_capacity(ENCODED_BYTES_GUESS);
     rmp_serde::encode::write(&mut bytes, value).expect("our own types encode into memory");
     Bytes::from(bytes)
 }
@@ -66,13 +66,27 @@ pub fn decode<T: DeserializeOwned>(bytes: &[u8], max: usize) -> Result<T, CodecE
             max,
         });
     }
-    let mut decoder = rmp_serde::Deserializer::new(bytes);
+    // Texts and bytes are read where they stand: a copying decoder costs twice as much.
+    let mut decoder = rmp_serde::Deserializer::from_read_ref(bytes);
     decoder.set_max_depth(DECODE_DEPTH_MAX);
     let value = T::deserialize(&mut decoder).map_err(|error| decode_error(&error))?;
-    match decoder.into_inner().len() {
-        0 => Ok(value),
-        n => Err(CodecError::Trailing { n }),
+    if is_at_end(&mut decoder) {
+        Ok(value)
+    } else {
+        Err(CodecError::Trailing)
     }
+}
+
+/// Only where nothing is left the marker of one more value is missing.
+fn is_at_end<'de, D>(decoder: D) -> bool
+where
+    D: Deserializer<'de, Error = rmp_serde::decode::Error>,
+{
+    let one_more = bool::deserialize(decoder);
+    matches!(
+        one_more,
+        Err(rmp_serde::decode::Error::InvalidMarkerRead(_))
+    )
 }
 
 fn decode_error(error: &rmp_serde::decode::Error) -> CodecError {
@@ -108,6 +122,9 @@ pub fn decode_content<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError
 
 /// Counts open brackets outside strings, so that no decoder recurses deeper than we allow.
 fn check_depth(bytes: &[u8]) -> Result<(), CodecError> {
+    if n_opens(bytes) <= DECODE_DEPTH_MAX {
+        return Ok(());
+    }
     let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
     for byte in bytes {
         match (in_string, escaped, byte) {
@@ -124,6 +141,16 @@ fn check_depth(bytes: &[u8]) -> Result<(), CodecError> {
         }
     }
     Ok(())
+}
+
+/// Brackets that open something, counted in steps that fit a byte: so the compiler counts many of
+/// them at a time.
+fn n_opens(bytes: &[u8]) -> usize {
+    let opens = |byte: &u8| u8::from(matches!(byte, b'[' | b'{'));
+    let steps = bytes.chunks(usize::from(u8::MAX));
+    steps
+        .map(|step| usize::from(step.iter().map(opens).sum::<u8>()))
+        .sum()
 }
 
 #[cfg(test)]

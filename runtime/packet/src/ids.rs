@@ -1,11 +1,14 @@
 //! Names and numbers that identify things.
 
-use std::{fmt, str::FromStr, sync::Arc};
+use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use uuid::Uuid;
 
-use crate::limits::{NAME_BYTES_MAX, TOKEN_BYTES_MAX};
+use crate::{
+    limits::{NAME_BYTES_MAX, TOKEN_BYTES_MAX},
+    text::Text,
+};
 
 /// Why a text is no valid name.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -80,7 +83,7 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $what:literal, $max:expr, $allowed:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(Text);
 
         impl $name {
             /// Checks the text and keeps it.
@@ -89,7 +92,7 @@ macro_rules! name {
             /// Empty, longer than its bound, or a character it may not hold.
             pub fn new(text: &str) -> Result<Self, IdError> {
                 check_name($what, text, $max, $allowed)?;
-                Ok(Self(Arc::from(text)))
+                Ok(Self(Text::from(text)))
             }
 
             /// The name as text.
@@ -187,13 +190,12 @@ name!(
 impl From<Uuid> for Token {
     fn from(id: Uuid) -> Self {
         let mut buffer = Uuid::encode_buffer();
-        Self(Arc::from(&*id.hyphenated().encode_lower(&mut buffer)))
+        Self(Text::from(&*id.hyphenated().encode_lower(&mut buffer)))
     }
 }
 
 /// Where an agent is: `agent@node`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(into = "String", try_from = "String")]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Address {
     /// The agent.
     pub agent: AgentName,
@@ -235,17 +237,26 @@ impl FromStr for Address {
     }
 }
 
-impl From<Address> for String {
-    fn from(address: Address) -> Self {
-        address.to_string()
+impl Serialize for Address {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let [agent, node] = [self.agent.as_str(), self.node.as_str()];
+        serializer.serialize_str(&[agent, "@", node].concat())
     }
 }
 
-impl TryFrom<String> for Address {
-    type Error = IdError;
-
-    fn try_from(text: String) -> Result<Self, IdError> {
-        text.parse()
+impl<'de> Deserialize<'de> for Address {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl de::Visitor<'_> for Visitor {
+            type Value = Address;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an address: agent@node")
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Address, E> {
+                text.parse().map_err(E::custom)
+            }
+        }
+        deserializer.deserialize_str(Visitor)
     }
 }
 

@@ -13,6 +13,7 @@ mod level;
 pub mod limits;
 mod packet;
 mod role;
+mod text;
 mod time;
 
 pub use codec::{CodecError, decode, decode_content, encode, encode_content};

@@ -1,12 +1,15 @@
 //! Packets from the bee here to the bee there, as fast as they are handled.
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, future::poll_fn, task::Poll, time::Duration};
 
-use futures_util::future::try_join_all;
 use skep_agent::{Asking, Ctx, Outgoing, role};
 use skep_node::Clock;
 use skep_packet::{Address, Class, HandlerName, Scope};
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::{
+    sync::oneshot,
+    task::unconstrained,
+    time::{MissedTickBehavior, interval, timeout},
+};
 
 use crate::{
     Fallible,
@@ -25,10 +28,10 @@ pub(crate) const WARM_UP: Duration = Duration::from_secs(2);
 pub(crate) const MEASURED: Duration = Duration::from_secs(8);
 
 /// Packets that are sent at a time; a question how many were taken follows them.
-const CHUNK: usize = 500;
+const CHUNK: usize = 4_000;
 
 /// Questions that may be open: so many chunks are on their way.
-const CHUNKS_MAX: usize = 12;
+const CHUNKS_MAX: usize = 4;
 
 /// Asks that are measured.
 const ASKS: u32 = 300;
@@ -40,6 +43,7 @@ const ASK_INTERVAL: Duration = Duration::from_millis(20);
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// The bee here, and where the other one is.
+#[derive(Clone)]
 pub(crate) struct Load {
     clock: Clock,
     receiver: u32,
@@ -93,8 +97,17 @@ impl Load {
         })
     }
 
-    /// Lets packets of a class flow for a while.
+    /// Lets packets of a class flow for a while, from a task of the bee's.
     pub(crate) async fn run(&self, class: Class, duration: Duration) -> Fallible<Flow> {
+        let (done, flow) = oneshot::channel();
+        let load = self.clone();
+        self.ctx.spawn(async move {
+            drop(done.send(load.flow(class, duration).await));
+        });
+        flow.await?
+    }
+
+    async fn flow(&self, class: Class, duration: Duration) -> Fallible<Flow> {
         let content = "x".repeat(CONTENT_BYTES - 2);
         let packet = Outgoing::to_agent(self.other.clone(), HandlerName::new(CMD_TAKE)?, &content);
         let packet = match class {
@@ -105,8 +118,8 @@ impl Load {
         let until_ns = self.clock.now().mono_after(duration);
         let (mut n_sent, mut open) = (0, VecDeque::with_capacity(CHUNKS_MAX));
         while self.clock.now().mono_ns < until_ns {
-            let sends = (0..CHUNK).map(|_| self.ctx.send(packet.clone()));
-            n_sent += try_join_all(sends).await?.len() as u64;
+            unconstrained(self.send(&packet)).await?;
+            n_sent += CHUNK as u64;
             open.push_back(self.ask().await?);
             if open.len() >= CHUNKS_MAX
                 && let Some(oldest) = open.pop_front()
@@ -119,6 +132,22 @@ impl Load {
         }
         let after = self.read().await?;
         Ok(Flow::between(&before, &after, n_sent))
+    }
+
+    /// Sends a chunk: all of it is begun before anything is waited for.
+    async fn send(&self, packet: &Outgoing) -> Fallible<()> {
+        let mut begun = Vec::with_capacity(CHUNK);
+        for _ in 0..CHUNK {
+            let mut send = Box::pin(self.ctx.send(packet.clone()));
+            match poll_fn(|task| Poll::Ready(send.as_mut().poll(task))).await {
+                Poll::Ready(sent) => drop(sent?),
+                Poll::Pending => begun.push(send),
+            }
+        }
+        for send in begun {
+            send.await?;
+        }
+        Ok(())
     }
 
     /// Asks in a quiet swarm, one after another.

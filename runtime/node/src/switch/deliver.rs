@@ -12,8 +12,6 @@ use skep_swarm::{
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Switch;
-use crate::metrics::OfAgent;
-
 impl Switch {
     /// Puts a packet into its agent's mailbox, or says why not.
     pub(super) fn deliver(&mut self, ticket: Ticket, packet: Packet, durable: Option<OutboxMark>) {
@@ -84,8 +82,8 @@ impl Switch {
     ) -> Result<(), Refusal> {
         self.check_served(&packet)?;
         let principal = self.principal(&packet)?;
-        let agent = packet.target.agent.clone();
-        let mailbox = self.local.mailboxes.get(&agent).ok_or(Refusal::AgentDown)?;
+        let mailbox = self.local.mailboxes.get(&packet.target.agent);
+        let mailbox = mailbox.ok_or(Refusal::AgentDown)?;
         admit(&mailbox.handlers, &packet.handler, &principal)?;
         let sender = packet.from.node.clone();
         let durable = durable.map(|mark| DurableRef { sender, mark });
@@ -96,10 +94,7 @@ impl Switch {
             late,
         }) {
             Ok(()) => {
-                let label = OfAgent {
-                    agent: agent.to_string(),
-                };
-                self.metrics.packets_delivered.get_or_create(&label).inc();
+                mailbox.delivered.inc();
                 Ok(())
             }
             Err(TrySendError::Full(_)) => Err(Refusal::MailboxFull),

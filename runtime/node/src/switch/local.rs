@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use prometheus_client::metrics::counter::Counter;
 use skep_agent::HandlerInfo;
 use skep_packet::{AgentHealth, AgentName, BootId};
 use skep_swarm::{
@@ -23,6 +24,8 @@ pub(super) struct Local {
 pub(super) struct Mailbox {
     pub(super) sender: mpsc::Sender<skep_agent::Delivery>,
     pub(super) handlers: Vec<HandlerInfo>,
+    /// Counts what reached it.
+    pub(super) delivered: Counter,
 }
 
 impl Switch {
@@ -33,17 +36,17 @@ impl Switch {
             mailbox,
             handlers,
         } = up;
-        self.metrics
-            .agent_starts
-            .get_or_create(&OfAgent {
-                agent: agent.to_string(),
-            })
-            .inc();
+        let label = OfAgent {
+            agent: agent.to_string(),
+        };
+        self.metrics.agent_starts.get_or_create(&label).inc();
+        let delivered = self.metrics.packets_delivered.get_or_create(&label).clone();
         self.local.mailboxes.insert(
             agent.clone(),
             Mailbox {
                 sender: mailbox,
                 handlers,
+                delivered,
             },
         );
         self.members.change_card(&agent, |card| {

@@ -52,10 +52,15 @@ fn what_is_cut_short_is_truncated() {
 
 #[test]
 fn what_stands_behind_is_refused() {
-    let mut bytes = encode(&wire(b"hello", None, None)).to_vec();
-    bytes.push(0xc0);
-    let error = decode::<WirePacket>(&bytes, PACKET_BYTES_MAX).unwrap_err();
-    assert!(matches!(error, CodecError::Trailing { n: 1 }), "{error}");
+    for behind in 0..=u8::MAX {
+        let mut bytes = encode(&wire(b"hello", None, None)).to_vec();
+        bytes.push(behind);
+        let error = decode::<WirePacket>(&bytes, PACKET_BYTES_MAX).unwrap_err();
+        assert!(
+            matches!(error, CodecError::Trailing),
+            "{behind:#x}: {error}"
+        );
+    }
 }
 
 #[test]
