@@ -5,7 +5,12 @@ use skep_agent::{Answer, AskError, Ctx, HandlerError, Request as Packet, StoreEr
 use skep_packet::{Address, Refusal, Token};
 use skep_protocol::callback::{Answering, Callback, Status, Thread};
 
-use crate::{RpcRouter, ask::own, request::OriginState, session::Session};
+use crate::{
+    RpcRouter,
+    ask::{accepted, own},
+    request::{Heard, OriginState},
+    session::Session,
+};
 
 impl RpcRouter {
     /// An ask of ours yields something.
@@ -22,7 +27,7 @@ impl RpcRouter {
         let Some(request) = session.requests.get_mut(token) else {
             return Ok(());
         };
-        let ends = match answer {
+        let mut ends = match answer {
             Ok(answer) => {
                 let text = String::from_utf8_lossy(&answer.content);
                 let parts = answering(id, token, &answer.from).json(now_ms(ctx), &text, true);
@@ -54,6 +59,19 @@ impl RpcRouter {
                 Vec::new()
             }
         };
+        for (from, state, parts) in &mut ends {
+            if *state != OriginState::Done {
+                continue;
+            }
+            match request.heard(from, ctx.now().mono_ns) {
+                Heard::InTime => {}
+                Heard::Late => parts.iter_mut().for_each(|part| part.late = true),
+                // The packet went to another endpoint than it was first meant for.
+                Heard::Joined => {
+                    parts.insert(0, accepted(ctx, id, token, &request.answering()));
+                }
+            }
+        }
         end(ctx, session, id, token, ends).await
     }
 
@@ -115,7 +133,8 @@ impl RpcRouter {
     }
 }
 
-/// Ends origins of a request with the callbacks that say so; those that ended before stay as is.
+/// Ends origins of a request with the callbacks that say so; of those that ended before, only what
+/// is marked late is kept.
 pub(crate) async fn end(
     ctx: &Ctx<RpcRouter>,
     session: &mut Session,
@@ -128,7 +147,9 @@ pub(crate) async fn end(
     };
     let ends: Vec<_> = ends
         .into_iter()
-        .filter(|(address, state, _)| request.end(address, *state))
+        .filter(|(address, state, parts)| {
+            request.end(address, *state) || parts.iter().any(|part| part.late)
+        })
         .flat_map(|(_, _, callbacks)| callbacks)
         .collect();
     if ends.is_empty() {

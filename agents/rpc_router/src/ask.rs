@@ -60,6 +60,7 @@ impl RpcRouter {
             let message = format!("{OPEN_MAX} requests of this session are open already");
             return Err(Problem::new(ProblemCode::Bound, message).cure("wait for one to end"));
         }
+        let choice = request.choice;
         let (service, outgoing) = outgoing(ctx.address(), request)?;
         let asking = ctx
             .ask(outgoing, ASK_TIME_MAX)
@@ -70,8 +71,8 @@ impl RpcRouter {
         let accepted = accepted(ctx, id, &token, &origins);
         let now_ns = ctx.now().mono_ns;
         let kept = ctx.tx(|tx| {
-            let number = session.next_request(tx, id);
-            let request = Request::new(service, &origins, number, now_ns, ended);
+            let mut request = Request::new(service, choice, &origins, now_ns, ended);
+            request.number = session.next_request(tx, id);
             request.write(tx, id, &token);
             session.requests.insert(token.clone(), request);
             session.append(tx, id, accepted);

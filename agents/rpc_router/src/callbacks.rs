@@ -118,10 +118,7 @@ fn keep(
             callback.late = true;
             None
         }
-        Heard::Joined => {
-            let addresses = request.origins.iter().map(|origin| origin.address.clone());
-            Some(accepted(ctx, id, &token, &addresses.collect::<Vec<_>>()))
-        }
+        Heard::Joined => Some(accepted(ctx, id, &token, &request.answering())),
     };
     let has_ended = callback.last && request.end(&callback.origin, OriginState::Done);
     if has_ended || joined.is_some() {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use skep_agent::Tx;
 use skep_packet::{Address, RolePattern, Token};
-use skep_protocol::callback::ORIGIN_IDLE_MAX_S;
+use skep_protocol::{callback::ORIGIN_IDLE_MAX_S, rpc::Ask};
 use tokio::sync::oneshot;
 
 /// One who is to answer.
@@ -39,6 +39,8 @@ pub(crate) struct Request {
     pub(crate) origins: Vec<Origin>,
     /// Counts the session's requests.
     pub(crate) number: u64,
+    /// Whether one endpoint was asked: another one that answers has taken its place.
+    is_one: bool,
     /// Refusals that did not say whose they are.
     #[serde(skip)]
     n_refused: usize,
@@ -73,8 +75,8 @@ impl Origin {
 impl Request {
     pub(crate) fn new(
         service: RolePattern,
+        choice: Ask,
         origins: &[Address],
-        number: u64,
         now_ns: u64,
         asking: oneshot::Sender<()>,
     ) -> Self {
@@ -82,7 +84,8 @@ impl Request {
         Self {
             service,
             origins: origins.iter().map(origin).collect(),
-            number,
+            number: 0,
+            is_one: choice == Ask::One,
             n_refused: 0,
             asking: Some(asking),
         }
@@ -113,10 +116,23 @@ impl Request {
             }
             Some(_) => Heard::Late,
             None => {
+                let open = self.origins.iter_mut().filter(|origin| origin.is_open());
+                for origin in open.filter(|_| self.is_one) {
+                    origin.state = OriginState::Lost;
+                }
                 self.origins.push(Origin::open(address.clone(), now_ns));
                 Heard::Joined
             }
         }
+    }
+
+    /// Those who answer, or have.
+    pub(crate) fn answering(&self) -> Vec<Address> {
+        let origins = self
+            .origins
+            .iter()
+            .filter(|origin| origin.state != OriginState::Lost);
+        origins.map(|origin| origin.address.clone()).collect()
     }
 
     /// Nothing more is to come from an origin; true where something was.
@@ -192,8 +208,8 @@ mod tests {
         let origins: Vec<Address> = origins.iter().map(|text| address(text)).collect();
         Request::new(
             "a.role".parse().unwrap(),
+            Ask::All,
             &origins,
-            1,
             0,
             oneshot::channel().0,
         )

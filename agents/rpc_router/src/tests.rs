@@ -243,6 +243,39 @@ async fn a_plain_reply_or_error_is_the_last_callback_of_its_origin() {
 }
 
 #[tokio::test]
+async fn another_endpoint_may_answer_in_the_place_of_the_one_that_was_asked() {
+    let (mut world, swarm) = quiet().await;
+    let mut client = Client::login(&swarm, "ann", None).await;
+    client.request(ROLE, "{}", "t-1", Ask::One).await;
+    world.next_sent().await;
+    let (_, accepted) = callback(client.next().await);
+    assert_eq!(accepted.origins, [address("watcher@n1")]);
+    let part = answering(&client, "watcher@n2").text(6, "a", true);
+    deliver(&mut world, 1, &part[0]).await;
+    let (_, accepted) = callback(client.next().await);
+    assert_eq!(
+        (accepted.status, accepted.origins),
+        (Status::Accepted, vec![address("watcher@n2")])
+    );
+    let (_, last) = callback(client.next().await);
+    assert!(last.last && !last.late);
+}
+
+#[tokio::test]
+async fn a_plain_answer_after_its_origin_was_lost_is_late() {
+    let (mut world, swarm) = quiet().await;
+    let (mut client, sent, _) = asked(&mut world, &swarm).await;
+    let endpoint = address("watcher@n1");
+    sent.fail(skep_agent::AskError::EndpointLost { endpoint })
+        .await;
+    let (_, lost) = callback(client.next().await);
+    assert_eq!(lost.status, Status::OriginLost);
+    sent.answer(&json!({ "n": 1 })).await;
+    let (_, late) = callback(client.next().await);
+    assert!(late.late && late.last);
+}
+
+#[tokio::test]
 async fn a_refusal_reaches_the_person_for_each_origin() {
     let (mut world, swarm) = quiet().await;
     let (mut client, sent, _) = asked(&mut world, &swarm).await;

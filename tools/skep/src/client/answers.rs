@@ -71,6 +71,10 @@ impl Answers {
         match callback.status {
             Status::Accepted => {
                 self.is_accepted = true;
+                // A later list leaves out whoever another one took the place of.
+                self.origins.retain(|address, origin| {
+                    origin.end != End::Open || callback.origins.contains(address)
+                });
                 for origin in &callback.origins {
                     self.origins
                         .entry(origin.clone())
@@ -213,6 +217,15 @@ mod tests {
         answers.take(answering("w@n1").text(1, "a", true)[0].clone());
         answers.take(lost);
         assert!(!answers.has_failed());
+    }
+
+    #[test]
+    fn nobody_waits_for_whoever_was_replaced() {
+        let mut answers = Answers::default();
+        answers.take(accepted(&["w@n1"]));
+        answers.take(accepted(&["w@n2"]));
+        answers.take(answering("w@n2").text(1, "a", true)[0].clone());
+        assert!(answers.is_done() && !answers.has_failed());
     }
 
     #[test]
