@@ -255,3 +255,6 @@ pub(crate) fn schema() -> Value {
         },
     })
 }
+
+#[cfg(test)]
+mod tests;
