@@ -81,13 +81,18 @@ fn most(collector: &CollectorReport) -> Option<String> {
         .tables
         .get("by_user")
         .and_then(|table| table.rows.first());
-    let user = user.map_or_else(String::new, |row| {
+    let user = user.map(|row| {
         format!(
-            "; the name tried most was {} ({} times)",
+            "the name tried most was {} ({} times)",
             shown(&row.key),
             row.count("count")
         )
     });
+    // A headline that names the source says the rest of it too.
+    if collector.headline.contains(&first.key) {
+        return user.map(|user| format!("Here {user}."));
+    }
+    let user = user.map_or_else(String::new, |user| format!("; {user}"));
     Some(format!(
         "{} is behind {n} of the failures ({share} %){user}.",
         shown(&first.key)

@@ -139,6 +139,15 @@ fn a_brute_force_that_got_in() {
 }
 
 #[test]
+fn a_headline_is_not_said_again() {
+    let mut sshd = sshd(&[("203.0.113.9", 30)], vec![]);
+    sshd.headline = "30 failed; all from 203.0.113.9".to_owned();
+    let summary = report(&digest("sshd", sshd)).summary;
+    let end = "all from 203.0.113.9. Here the name tried most was admin (15 times).";
+    assert!(summary.ends_with(end), "{summary}");
+}
+
+#[test]
 fn a_quiet_day() {
     let report = report(&digest(
         "sshd",
