@@ -46,6 +46,8 @@ impl World {
                     self.nodes[idx].asks.handle(now, AskInput::NodeDead(node));
                 }
             }
+            // Versions of the simulation only grow.
+            membership::Output::OwnVersionSeen(_) => {}
             membership::Output::Fetch { from, nodes } => {
                 self.connect(idx, index_of(&from));
                 self.send(idx, index_of(&from), 0, Message::Want(nodes));

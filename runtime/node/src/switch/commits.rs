@@ -179,6 +179,12 @@ impl Switch {
         }
     }
 
+    /// Moves a row to the dead letters; delivery forgets it when it stands there.
+    pub(super) fn bury(&mut self, row: u64, ops: Vec<Op>) {
+        self.commits
+            .write(ops, Completion::Persisted(vec![row]), drop);
+    }
+
     /// Writes new assignments; nothing is sent under them before they are on disk.
     pub(super) fn persist(&mut self, rows: &[OutboxRow], next_seq: u64) {
         let numbers = rows.iter().map(|row| row.row).collect();

@@ -130,10 +130,11 @@ impl Switch {
             .inc();
         self.view.dead_letter(wanted, reason.name());
         let letter = skep_packet::encode(&(reason.name(), row));
-        self.commits.later([
+        let ops = vec![
             Op::Put(Table::DeadLetters, outbox_key(row.row), letter),
             Op::Delete(Table::Outbox, outbox_key(row.row)),
-        ]);
+        ];
+        self.bury(row.row, ops);
     }
 
     fn membership_output(&mut self, output: membership::Output) {
@@ -141,6 +142,10 @@ impl Switch {
         match output {
             Output::Send { to, frame } => self.send_frame(&to, Lane::Control, frame),
             Output::Dial(node) => self.dial(&node),
+            Output::OwnVersionSeen(version) => {
+                self.members.own.version = self.members.own.version.max(version);
+                self.own_changed();
+            }
             Output::MemberChanged { node, state } => self.member_changed(&node, state),
             Output::Fetch { from, nodes } => {
                 self.send_frame(&from, Lane::Control, Frame::Want(nodes));

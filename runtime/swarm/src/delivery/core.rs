@@ -20,7 +20,7 @@ use super::{
     ids::AcceptedIds,
     inbox::InboxState,
     io::{Input, Output, Ticket},
-    outbox::{Outbox, OutboxRow},
+    outbox::{Outbox, OutboxRow, RowState},
 };
 use crate::roles::RoleIndex;
 
@@ -235,10 +235,13 @@ impl Delivery {
             let rows: Vec<OutboxRow> = rows
                 .iter()
                 .filter_map(|row| self.outbox.rows.get(row))
+                .filter(|entry| entry.state != RowState::Burying)
                 .map(|entry| entry.row.clone())
                 .collect();
             let next_seq = self.outbox.next_seq();
-            self.outputs.push_back(Output::Persist { rows, next_seq });
+            if !rows.is_empty() {
+                self.outputs.push_back(Output::Persist { rows, next_seq });
+            }
         }
         if !self.to_delete.is_empty() {
             let rows = std::mem::take(&mut self.to_delete);

@@ -20,8 +20,12 @@ pub(super) const GOSSIP_FANOUT: usize = 3;
 /// Probes run for others at a time; a further request is dropped, its asker has other helpers.
 pub(super) const RELAYED_MAX: usize = 256;
 
-/// Most descriptors asked for in one request.
-pub(super) const FETCH_PER_REQUEST_MAX: usize = 64;
+/// Most descriptors asked for in one request: as many as are sure to fit one frame.
+pub(super) const FETCH_PER_REQUEST_MAX: usize = 16;
+
+/// Versions of our own descriptor that others tell of are believed below this (2^53): with a higher
+/// one a liar could leave us no room to grow.
+pub(super) const VERSION_BELIEVED_MAX: u64 = 1 << 53;
 
 /// The times of failure detection and repair. The defaults suit a LAN and a WAN of one continent.
 #[derive(Debug, Clone)]

@@ -97,6 +97,9 @@ pub enum Output {
         /// Its state now.
         state: MemberState,
     },
+    /// Others hold a newer descriptor of this node than it has: its clock went back before its last
+    /// start. Its next descriptor needs a greater version, or nobody will take it in.
+    OwnVersionSeen(u64),
     /// Ask `from` for the descriptors of these nodes (a [`Frame::Want`]).
     Fetch {
         /// Who holds them.

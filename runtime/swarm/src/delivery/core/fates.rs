@@ -8,7 +8,7 @@ use super::{
     super::{
         config::{
             DURABLE_PAUSE_MAX, DURABLE_SEAL_TTL_MS, EXPIRY_PERIOD, NOT_SERVED_MAX, POISON_MAX,
-            REFUSED_PAUSE, RETRY_AFTER,
+            REFUSED_PAUSE, RETRY_AFTER, SETTLE_AFTER,
         },
         draft::Target,
         io::{DeadReason, Output},
@@ -60,10 +60,10 @@ impl Delivery {
         }
         if reason == Refusal::HandlerFailed {
             entry.row.failures += 1;
-            self.to_persist.push(row);
             if entry.row.failures >= POISON_MAX {
                 return self.bury(row, DeadReason::Poison);
             }
+            self.to_persist.push(row);
             return self.pause_row(now, row, RETRY_AFTER);
         }
         let has_one_target = matches!(entry.row.route, Route::Agent { .. });
@@ -104,6 +104,10 @@ impl Delivery {
                 self.enqueue(now, row);
             }
             RowState::Paused => self.try_again(now, row),
+            RowState::Writing => {
+                self.to_persist.push(row);
+                self.set_row_timer(row, now.mono_after(SETTLE_AFTER));
+            }
             _ => {}
         }
     }
@@ -136,6 +140,8 @@ impl Delivery {
         self.outbox.forget_arrived(row);
         self.outbox.assign(row, target, now.mono_after(DOUBT));
         self.to_persist.push(row);
+        // Should the store have dropped the write, it is asked for again.
+        self.set_row_timer(row, now.mono_after(SETTLE_AFTER));
     }
 
     // === ends ===

@@ -3,7 +3,11 @@
 use skep_packet::{MemberState, NodeId, NodeVersion, Now, Rumor};
 
 use super::{
-    super::{config::RUMORS_PER_FRAME_MAX, member::Belief, table::Merged},
+    super::{
+        config::{RUMORS_PER_FRAME_MAX, VERSION_BELIEVED_MAX},
+        member::Belief,
+        table::Merged,
+    },
     Membership, Output,
 };
 
@@ -45,7 +49,7 @@ impl Membership {
             state: rumor.state,
         };
         if rumor.node == self.own {
-            return self.hear_of_self(fact);
+            return self.hear_of_self(fact, rumor.version);
         }
         if self.banned.contains(&rumor.node) {
             return;
@@ -61,7 +65,12 @@ impl Membership {
     }
 
     /// Refutes what is not so: a higher incarnation than the rumor's ends it.
-    pub(super) fn hear_of_self(&mut self, fact: Belief) {
+    pub(super) fn hear_of_self(&mut self, fact: Belief, version: u64) {
+        if version > self.version && version < VERSION_BELIEVED_MAX && !self.leaving {
+            // Told once: whoever holds less is behind from now on.
+            self.version = version;
+            self.outputs.push_back(Output::OwnVersionSeen(version));
+        }
         let own = Belief {
             incarnation: self.incarnation,
             state: MemberState::Alive,

@@ -245,6 +245,10 @@ impl World {
                 Output::Dial(node) => {
                     self.connect(idx, index_of(&node));
                 }
+                Output::OwnVersionSeen(version) => {
+                    self.nodes[idx].version = version + 1;
+                    self.input(idx, Input::OwnVersion(version + 1));
+                }
                 Output::Fetch { from, nodes } => self.fetch(idx, index_of(&from), nodes),
                 Output::MemberChanged { state, .. } => {
                     self.n_deaths += usize::from(state == MemberState::Dead);
