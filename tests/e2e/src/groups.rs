@@ -1,6 +1,12 @@
 //! The groups of end-to-end tests, what each needs, and whether this machine has it.
 
-use std::{env, error::Error, fmt, path::PathBuf, process::Command};
+use std::{
+    env,
+    error::Error,
+    fmt, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::{cache::cache_folder, image::Image};
 
@@ -112,11 +118,34 @@ fn namespaces() -> Result<(), Skip> {
 }
 
 fn overlay() -> Result<(), Skip> {
-    let script = "folder=$(mktemp -d) && mount -t tmpfs none $folder && mkdir $folder/u $folder/w \
-                  $folder/m && mount -t overlay o -o \
-                  lowerdir=/,upperdir=$folder/u,workdir=$folder/w $folder/m";
-    // The folder's name stays behind in the namespace's own view only where /tmp is the tests'.
-    let script = format!("mount -t tmpfs none /tmp && {script}");
+    // The folder's name stays behind in the namespace's own view only.
+    overlay_on("mount -t tmpfs none /tmp && folder=$(mktemp -d)")
+}
+
+/// Whether the layer can be installed here at all.
+///
+/// # Errors
+/// The reason why not: no right to namespaces, no overlay on the cache folder, no apt.
+pub(crate) fn installable() -> Result<(), Skip> {
+    namespaces()?;
+    if !Path::new("/var/lib/dpkg/status").exists() {
+        return Err(Skip::new(
+            "no apt here: the daemons are installed from Debian's packages",
+        ));
+    }
+    let cache = cache_folder();
+    fs::create_dir_all(&cache).map_err(|error| Skip(format!("no cache folder: {error}")))?;
+    let folder = tempfile::Builder::new().prefix("probe-").tempdir_in(&cache);
+    let folder = folder.map_err(|error| Skip(format!("no cache folder: {error}")))?;
+    overlay_on(&format!("folder='{}'", folder.path().display()))
+}
+
+/// Tries an overlay whose upper layer lies in `$folder`, which `prepare` sets.
+fn overlay_on(prepare: &str) -> Result<(), Skip> {
+    let script = format!(
+        "{prepare} && mkdir $folder/u $folder/w $folder/m && mount -t overlay o -o \
+         lowerdir=/,upperdir=$folder/u,workdir=$folder/w $folder/m"
+    );
     try_unshared(&script, "no overlay over / (the kernel refuses the mount)")
 }
 
@@ -136,7 +165,7 @@ fn try_unshared(script: &str, reason: &str) -> Result<(), Skip> {
 
 #[cfg(test)]
 mod tests {
-    use std::{collections::BTreeSet, fs};
+    use std::collections::BTreeSet;
 
     use super::*;
 

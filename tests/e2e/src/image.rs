@@ -10,7 +10,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 
-use crate::cache::cache_folder;
+use crate::{cache::cache_folder, groups::installable};
 
 /// What is installed: the daemons whose logs are read, and the peer that `bench digest` runs.
 pub const PACKAGES: &[&str] = &[
@@ -51,10 +51,11 @@ impl Image {
     /// The layer, built first where it does not stand; layers of other package lists go.
     ///
     /// # Errors
-    /// When apt cannot install it; its log is named.
+    /// A [`Skip`](crate::Skip) where this machine has no place for it; else when apt cannot install
+    /// it, and its log is named.
     pub fn prepare() -> Result<Self> {
+        installable()?;
         let cache = cache_folder();
-        fs::create_dir_all(&cache)?;
         let lock = File::create(cache.join("root.lock"))?;
         lock.lock().context("cannot lock the root's folder")?;
         if let Some(image) = Self::ready() {
