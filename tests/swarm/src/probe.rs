@@ -32,6 +32,9 @@ pub struct Received {
     pub n: u64,
 }
 
+/// How long a probe that is told to block does so.
+const BLOCK_TIME: Duration = Duration::from_secs(2);
+
 static CONTEXTS: LazyLock<Mutex<HashMap<String, Ctx<Probe>>>> = LazyLock::new(Mutex::default);
 
 impl Probe {
@@ -73,6 +76,11 @@ impl Probe {
     async fn misbehave(&mut self, request: Request<String>) -> Result<(), HandlerError> {
         match request.content.as_str() {
             "panic" => panic!("as the test asked"),
+            "block" => {
+                // Nothing of the agent runs meanwhile, not even its sign of life.
+                let (_never, blocked) = std::sync::mpsc::channel::<()>();
+                blocked.recv_timeout(BLOCK_TIME).unwrap_err();
+            }
             "wait" => tokio::time::sleep(Duration::from_hours(1)).await,
             other => return Err(HandlerError::Refused(format!("cannot {other}"))),
         }

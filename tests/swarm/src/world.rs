@@ -45,6 +45,8 @@ pub struct World {
 pub struct Host {
     home: Home,
     listen: SocketAddr,
+    /// What the test changes in the probe's plan.
+    tune: fn(&mut AgentPlan),
     node: Option<Node>,
 }
 
@@ -76,11 +78,17 @@ impl World {
 
     /// A host that mints a swarm, with its node running.
     pub async fn first(&self, name: &str) -> Host {
+        self.first_with(name, |_| {}).await
+    }
+
+    /// The same, with a probe whose plan the test changes.
+    pub async fn first_with(&self, name: &str, tune: fn(&mut AgentPlan)) -> Host {
         let home = Home::open(&self.path(name)).unwrap();
         home.found(Some(self.node_id(name))).unwrap();
         let mut host = Host {
             home,
             listen: "127.0.0.1:0".parse().unwrap(),
+            tune,
             node: None,
         };
         host.up().await;
@@ -95,6 +103,7 @@ impl World {
         let mut host = Host {
             home,
             listen: "127.0.0.1:0".parse().unwrap(),
+            tune: |_| {},
             node: None,
         };
         host.up().await;
@@ -145,7 +154,7 @@ impl Host {
     pub async fn up(&mut self) {
         let config = NodeConfig {
             home: self.home.clone(),
-            plan: plan(),
+            plan: plan(self.tune),
             directive: "test".to_owned(),
             specs: vec![AgentSpec::of::<Probe>()],
             doors: Vec::new(),
@@ -183,13 +192,13 @@ impl Host {
     }
 }
 
-fn plan() -> Plan {
+fn plan(tune: fn(&mut AgentPlan)) -> Plan {
     let endpoint = |text: &&str| {
         let RoleBinding { role, handler } = text.parse().unwrap();
         RolePlan::plain(role, handler)
     };
     let spec = AgentSpec::of::<Probe>();
-    let probe = AgentPlan {
+    let mut probe = AgentPlan {
         id: AgentName::new("probe").unwrap(),
         kind: spec.kind.to_owned(),
         emoji: None,
@@ -202,6 +211,7 @@ fn plan() -> Plan {
         beacon_interval_ms: None,
         children: Vec::new(),
     };
+    tune(&mut probe);
     Plan {
         node: serde_json::json!({}),
         agents: vec![probe],

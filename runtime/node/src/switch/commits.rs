@@ -1,5 +1,7 @@
 //! Transactions on their way to the disk, and what follows when they are there.
 
+use std::collections::VecDeque;
+
 use skep_agent::{DurableRef, Outgoing, StoreError};
 use skep_packet::{AgentName, Class, decode, encode, limits::PACKET_BYTES_MAX};
 use skep_swarm::delivery::{self, InboxDelta, InboxRow, OutboxRow};
@@ -48,6 +50,8 @@ pub(super) struct Commits {
     /// Changes that nothing waits for; written together while no others are under way.
     upkeep: Vec<Op>,
     upkeep_under_way: bool,
+    /// The node's own commits that the queue had no room for; at most one for each outbox row.
+    refused: VecDeque<Commit>,
 }
 
 impl Commits {
@@ -57,6 +61,7 @@ impl Commits {
             completions,
             upkeep: Vec::new(),
             upkeep_under_way: false,
+            refused: VecDeque::new(),
         }
     }
 
@@ -66,7 +71,7 @@ impl Commits {
         ops: Vec<Op>,
         completion: Completion,
         extra: impl FnOnce(Result<(), StoreError>) + Send + 'static,
-    ) -> bool {
+    ) -> Result<(), Commit> {
         let completions = self.completions.clone();
         let done = move |result: Result<(), StoreError>| {
             let committed = result.is_ok();
@@ -75,7 +80,14 @@ impl Commits {
                 tracing::debug!("a commit came after the switch's end");
             }
         };
-        self.store.commit(Commit::new(ops, done)).is_ok()
+        self.store.commit(Commit::new(ops, done))
+    }
+
+    /// Queues changes of the node's own; while the queue is at its bound they wait here.
+    fn insist(&mut self, ops: Vec<Op>, completion: Completion) {
+        if let Err(refused) = self.write(ops, completion, drop) {
+            self.refused.push_back(refused);
+        }
     }
 
     /// Adds changes that nothing waits for.
@@ -85,11 +97,18 @@ impl Commits {
 
     /// Writes what was put off, unless some of it is under way already.
     pub(super) fn flush(&mut self) {
+        while let Some(commit) = self.refused.pop_front() {
+            if let Err(again) = self.store.commit(commit) {
+                self.refused.push_front(again);
+                return;
+            }
+        }
         if self.upkeep_under_way || self.upkeep.is_empty() {
             return;
         }
         let ops = std::mem::take(&mut self.upkeep);
-        self.upkeep_under_way = self.write(ops, Completion::Upkeep, drop);
+        self.upkeep_under_way = true;
+        self.insist(ops, Completion::Upkeep);
     }
 }
 
@@ -138,7 +157,7 @@ impl Switch {
             // An agent that does not wait for its ticket has dropped it.
             drop(done.send(result));
         };
-        if self.commits.write(ops, completion, finish) {
+        if self.commits.write(ops, completion, finish).is_ok() {
             answer(queued, Ok(ticket));
         } else {
             self.delivery
@@ -181,8 +200,7 @@ impl Switch {
 
     /// Moves a row to the dead letters; delivery forgets it when it stands there.
     pub(super) fn bury(&mut self, row: u64, ops: Vec<Op>) {
-        self.commits
-            .write(ops, Completion::Persisted(vec![row]), drop);
+        self.commits.insist(ops, Completion::Persisted(vec![row]));
     }
 
     /// Writes new assignments; nothing is sent under them before they are on disk.
@@ -190,8 +208,7 @@ impl Switch {
         let numbers = rows.iter().map(|row| row.row).collect();
         let mut ops: Vec<Op> = rows.iter().map(outbox_op).collect();
         ops.push(next_seq_op(next_seq));
-        self.commits
-            .write(ops, Completion::Persisted(numbers), drop);
+        self.commits.insist(ops, Completion::Persisted(numbers));
     }
 }
 
