@@ -1,6 +1,6 @@
 //! The redb file and its tables of bytes.
 
-use std::{path::Path, sync::Arc};
+use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
@@ -88,6 +88,7 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
+        make_private(path).map_err(|error| open_error(path, error.into()))?;
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES);
         let database = builder
@@ -178,6 +179,13 @@ impl File {
         }
         Ok(rows)
     }
+}
+
+/// The file is the owner's alone from its first moment.
+fn make_private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false).mode(0o600);
+    options.open(path).map(drop)
 }
 
 fn open_error(path: &Path, error: redb::Error) -> OpenError {

@@ -151,3 +151,15 @@ async fn a_range_is_deleted_without_its_end() {
         .collect();
     assert_eq!(keys, [0, 4, 5]);
 }
+
+#[tokio::test]
+async fn nobody_else_may_read_the_file() {
+    use std::os::unix::fs::PermissionsExt;
+    let dir = tempfile::tempdir().unwrap();
+    let _store = open(dir.path());
+    let mode = std::fs::metadata(dir.path().join("store.redb"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+}
