@@ -28,5 +28,6 @@ pub use self::splitter::Splitter;
 pub use self::stamp::Clock;
 pub use self::stamp::Stamp;
 pub use self::stamp::format_utc;
+pub use self::text::is_text;
 pub use self::text::neutral;
 pub use self::text::neutral_cut;

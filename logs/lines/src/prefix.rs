@@ -12,7 +12,9 @@ pub(crate) fn split(line: &[u8]) -> Line<'_> {
         [b'<', ..] => priority(line),
         _ => (line, None),
     };
-    if severity.is_some()
+    // Collectors store RFC 5424 without its priority too; then only a real stamp tells it from a
+    // line that begins with a number.
+    if (severity.is_some() || line.starts_with(b"1 ") && !line.starts_with(b"1 - "))
         && let Some(parsed) = rfc5424(rest)
     {
         return Line { severity, ..parsed };

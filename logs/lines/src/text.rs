@@ -36,6 +36,25 @@ pub fn neutral_cut(bytes: &[u8], bytes_max: usize) -> String {
     out
 }
 
+/// Whether the bytes are text that [`neutral`] leaves as it is, but for tabs.
+///
+/// Nearly all lines are printable ASCII, which is found out in one branchless pass.
+#[must_use]
+pub fn is_text(bytes: &[u8]) -> bool {
+    let odd = bytes.iter().fold(0u8, |odd, byte| {
+        odd | u8::from(byte.wrapping_sub(b' ') > b'~' - b' ')
+    });
+    odd == 0 || is_odd_text(bytes)
+}
+
+#[cold]
+fn is_odd_text(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_ok_and(|text| {
+        let plain = |char: char| char == '\t' || !char.is_control() && !reorders_or_hides(char);
+        text.chars().all(plain)
+    })
+}
+
 fn push_neutral(out: &mut String, char: char) {
     match char {
         '\t' => out.push(' '),
@@ -139,6 +158,15 @@ mod tests {
         #[test]
         fn what_is_shown_has_no_control_character(bytes in any::<Vec<u8>>()) {
             prop_assert!(!neutral(&bytes).chars().any(char::is_control));
+        }
+
+        #[test]
+        fn text_is_what_is_shown_as_it_is(bytes in prop_oneof![
+            any::<Vec<u8>>(), "[ -~äö€\\t\\r\u{202e}\u{9b}]{0,40}".prop_map(String::into_bytes),
+        ]) {
+            let untabbed: Vec<u8> =
+                bytes.iter().map(|byte| if *byte == b'\t' { b' ' } else { *byte }).collect();
+            prop_assert_eq!(is_text(&bytes), neutral(&bytes).as_bytes() == untabbed);
         }
     }
 }

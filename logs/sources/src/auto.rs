@@ -35,6 +35,18 @@ const NOWHERE: Defaults = Defaults {
 
 const SERVICES: &[Defaults] = &[
     Defaults {
+        service: "cron",
+        files: &[&[
+            "/var/log/cron.log",
+            "/var/log/cron",
+            "/var/log/syslog",
+            "/var/log/messages",
+        ]],
+        identifiers: &["CRON", "cron", "crond", "CROND", "crontab", "anacron"],
+        units: &["cron.service", "crond.service"],
+        ..NOWHERE
+    },
+    Defaults {
         service: "dovecot",
         files: &[&[
             "/var/log/dovecot.log",
@@ -67,6 +79,29 @@ const SERVICES: &[Defaults] = &[
         ..NOWHERE
     },
     Defaults {
+        service: "kernel",
+        files: &[&["/var/log/kern.log", "/var/log/messages", "/var/log/syslog"]],
+        identifiers: &["kernel"],
+        ..NOWHERE
+    },
+    Defaults {
+        service: "mod_security",
+        files: &[
+            &["/var/log/apache2/error.log", "/var/log/httpd/error_log"],
+            &["/var/log/httpd/ssl_error_log"],
+            &["/var/log/nginx/error.log"],
+        ],
+        ..NOWHERE
+    },
+    Defaults {
+        service: "packages",
+        files: &[
+            &["/var/log/dpkg.log"],
+            &["/var/log/dnf.rpm.log", "/var/log/yum.log"],
+        ],
+        ..NOWHERE
+    },
+    Defaults {
         service: "postfix",
         files: &[&["/var/log/mail.log", "/var/log/maillog"]],
         units: &["postfix.service", "postfix@-.service"],
@@ -77,6 +112,12 @@ const SERVICES: &[Defaults] = &[
         files: &[&["/var/log/auth.log", "/var/log/secure"]],
         identifiers: &["sshd", "sshd-session", "sshd-auth"],
         units: &["ssh.service", "sshd.service"],
+        ..NOWHERE
+    },
+    Defaults {
+        service: "sudo",
+        files: &[&["/var/log/auth.log", "/var/log/secure"]],
+        identifiers: &["sudo", "su"],
         ..NOWHERE
     },
     Defaults {
@@ -221,6 +262,15 @@ mod tests {
         check("sshd", &["/var/log/auth.log"], 0, &["/var/log/auth.log"]);
         check("sshd", &["/var/log/secure"], 0, &["/var/log/secure"]);
         check("systemd", &["/var/log/messages"], 0, &["/var/log/messages"]);
+        check("cron", &["/var/log/cron"], 0, &["/var/log/cron"]);
+        check("cron", &["/var/log/syslog"], 0, &["/var/log/syslog"]);
+        check("kernel", &["/var/log/kern.log"], 0, &["/var/log/kern.log"]);
+        check(
+            "packages",
+            &["/var/log/dpkg.log"],
+            0,
+            &["/var/log/dpkg.log"],
+        );
         let debian = ["/var/log/apache2/access.log", "/var/log/apache2/error.log"];
         check("httpd", &debian, 0, &debian);
         let both = ["/var/log/httpd/error_log", "/var/log/nginx/access.log"];
@@ -231,7 +281,11 @@ mod tests {
     fn a_fresh_debian_has_only_the_journal() {
         check("sshd", &[JOURNAL], 0, &["journal:5"]);
         check("systemd", &[JOURNAL], 0, &["journal:0"]);
+        check("cron", &[JOURNAL], 0, &["journal:8"]);
+        check("kernel", &[JOURNAL], 0, &["journal:1"]);
+        check("sudo", &[JOURNAL], 0, &["journal:2"]);
         check("httpd", &[JOURNAL], 0, &[]);
+        check("packages", &[JOURNAL], 0, &[]);
     }
 
     #[test]

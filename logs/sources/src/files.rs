@@ -33,6 +33,9 @@ use crate::problem::ProblemKind;
 use crate::sink::FileNow;
 use crate::sink::LineSink;
 
+const PACKED_CURE: &str = "what stands before that counts; `gzip -t` says what is wrong with it";
+const DISK_CURE: &str = "`dmesg` says whether the disk has trouble";
+
 /// Files to read together, each with its rotated siblings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FileSet {
@@ -211,7 +214,7 @@ impl Reading<'_> {
         Seen::of(file, offset)
             .map_err(|error| {
                 let detail = format!("can not be read again: {error}");
-                self.problem(&file.path, ProblemKind::Failed, detail);
+                self.problem(&file.path, ProblemKind::Failed, detail, DISK_CURE);
             })
             .ok()
     }
@@ -252,12 +255,13 @@ impl Reading<'_> {
         let scanned = match self.scan(file, offset, take_last) {
             Ok(scanned) => scanned,
             Err(error) => {
-                let kind = if file.packed {
-                    ProblemKind::Corrupt
+                let (kind, cure) = if file.packed {
+                    (ProblemKind::Corrupt, PACKED_CURE)
                 } else {
-                    ProblemKind::Failed
+                    (ProblemKind::Failed, DISK_CURE)
                 };
-                self.problem(&path, kind, format!("reading it ended early: {error}"));
+                let detail = format!("reading it ended early: {error}");
+                self.problem(&path, kind, detail, cure);
                 let half_way = error
                     .get_ref()
                     .and_then(|inner| inner.downcast_ref::<Interrupted>());
@@ -268,7 +272,8 @@ impl Reading<'_> {
         };
         if file.packed && offset + scanned.bytes >= UNPACKED_BYTES_MAX {
             let detail = format!("only its first {UNPACKED_BYTES_MAX} unpacked bytes were read");
-            self.problem(&path, ProblemKind::CutShort, detail);
+            let cure = "unpack it and name the plain file";
+            self.problem(&path, ProblemKind::CutShort, detail, cure);
         }
         self.outcome.stopped |= scanned.stopped;
         let Scanned {
@@ -308,9 +313,8 @@ impl Reading<'_> {
         scan::scan(&mut file.from(offset)?, skip, take, self.sink)
     }
 
-    fn problem(&mut self, path: &Path, kind: ProblemKind, detail: String) {
-        self.outcome
-            .problems
-            .push(Problem::new(path.display().to_string(), kind, detail));
+    fn problem(&mut self, path: &Path, kind: ProblemKind, detail: String, cure: &str) {
+        let problem = Problem::new(path.display().to_string(), kind, detail);
+        self.outcome.problems.push(problem.with_cure(cure));
     }
 }

@@ -12,18 +12,27 @@ use anyhow::{Context, Result, bail};
 
 use crate::{cache::cache_folder, groups::installable};
 
-/// What is installed: the daemons whose logs are read, and the peer that `bench digest` runs.
+/// What is installed: the daemons whose logs are read, and the peers that `bench digest` runs.
 pub const PACKAGES: &[&str] = &[
     "apache2",
+    "cron",
     "curl",
+    "dovecot-imapd",
+    "dovecot-pop3d",
+    "fail2ban",
+    "goaccess",
     "logwatch",
     "nginx-light",
     "openssh-client",
     "openssh-server",
     "postfix",
     "rsyslog",
+    "sudo",
     "systemd-journal-remote",
 ];
+
+/// What is only unpacked, with what it needs: Debian allows one system logger to be installed.
+const UNPACKED: &str = "syslog-ng-core";
 
 /// Puts a root together; a function of the scripts beside it.
 const ASSEMBLE: &str = include_str!("root/assemble.sh");
@@ -84,6 +93,7 @@ fn build(folder: &Path) -> Result<()> {
     let status = contained()
         .args(["sh", "-c", &with_assemble(INSTALL), "install"])
         .args(["upper", "work", "root"].map(|part| folder.join(part)))
+        .arg(UNPACKED)
         .args(PACKAGES)
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
@@ -108,7 +118,7 @@ pub(crate) fn contained() -> Command {
 /// database, so it fits no other.
 fn folder() -> Result<PathBuf> {
     let mut hasher = DefaultHasher::new();
-    PACKAGES.hash(&mut hasher);
+    (UNPACKED, PACKAGES).hash(&mut hasher);
     [ASSEMBLE, INSTALL].hash(&mut hasher);
     fs::read("/var/lib/dpkg/status")
         .context("this host has no dpkg")?

@@ -6,6 +6,7 @@ use skep_lines::Clock;
 use skep_lines::Line;
 use skep_lines::LineBuffer;
 use skep_lines::Splitter;
+use skep_lines::is_text;
 use skep_protocol::digest::CollectorReport;
 use skep_protocol::digest::LineCounts;
 use skep_protocol::digest::SourceCoverage;
@@ -154,6 +155,7 @@ impl Collector {
     /// Eats a line of a file, without its newline.
     pub fn line(&mut self, line: &[u8]) {
         let split = self.splitter.split(line);
+        self.lines.escaped += u64::from(!is_text(line));
         self.eat(line, split);
     }
 
@@ -161,6 +163,7 @@ impl Collector {
     pub fn entry(&mut self, entry: Line<'_>) {
         let mut shown = std::mem::take(&mut self.shown);
         evidence::show_entry(&entry, self.clock.resolve(entry.stamp), &mut shown);
+        self.lines.escaped += u64::from(!is_text(entry.body));
         self.eat(&shown, entry);
         self.shown = shown;
     }

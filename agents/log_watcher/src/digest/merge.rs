@@ -51,5 +51,6 @@ impl Collector {
         lines.outside += theirs.outside;
         lines.own += theirs.own;
         lines.cut += theirs.cut;
+        lines.escaped += theirs.escaped;
     }
 }

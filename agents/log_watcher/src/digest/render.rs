@@ -105,6 +105,7 @@ fn push_coverage(text: &mut String, lines_read: u64, coverage: &Coverage) {
         (lines.outside, "outside the span asked for"),
         (lines.own, "of our own"),
         (lines.cut, "cut for length"),
+        (lines.escaped, "with bytes that are no text, shown as \\xNN"),
     ];
     for (n, what) in rest.into_iter().filter(|(n, _)| *n > 0) {
         text.push_str(&format!(", {n} {what}"));

@@ -193,3 +193,157 @@ fn a_host_with_only_a_journal_is_read_from_position_to_position() {
     let (failed_since, _) = on(&position);
     assert_eq!(failed_since, Some(1));
 }
+
+/// What sshd wrote on 2025-12-31 from 23:59:50 on and on New Year's Day, under one kind of head.
+fn over_new_year(head: impl Fn(&str, &str, u32) -> String) -> [String; 3] {
+    let line = |day: &str, month_day: &str, time: &str, n: u32| {
+        let at = format!("{day}T{time}");
+        let bsd = format!("{month_day} {time}");
+        let user = if n == 5 { "m\\303\\274ller" } else { "root" };
+        format!(
+            "{}Failed password for {user} from 203.0.113.{n} port 1 ssh2\n",
+            head(&at, &bsd, n)
+        )
+    };
+    let (old, new) = (("2025-12-31", "Dec 31"), ("2026-01-01", "Jan  1"));
+    [
+        line(old.0, old.1, "23:59:50", 1) + &line(old.0, old.1, "23:59:55", 2),
+        line(old.0, old.1, "23:59:59", 3) + &line(new.0, new.1, "00:00:01", 4),
+        line(new.0, new.1, "00:00:02", 5),
+    ]
+}
+
+/// Whatever puts the heads there and however it is rotated: the same digest, but for the evidence.
+#[test]
+fn every_form_of_head_and_rotation_gives_the_same_digest() {
+    type Head = fn(&str, &str, u32) -> String;
+    let heads: [Head; 7] = [
+        |_, bsd, n| format!("{bsd} h sshd[{n}]: "),
+        |_, bsd, n| format!("<38>{bsd} h sshd[{n}]: "),
+        |iso, _, n| format!("{iso}.123456+00:00 h sshd[{n}]: "),
+        |iso, _, n| format!("{iso}Z h sshd[{n}]: "),
+        |iso, _, n| format!("<38>1 {iso}.5Z h sshd {n} - - "),
+        |iso, _, n| format!("1 {iso}Z h sshd {n} - [meta x=\"\\\"]\"][o y=\"\"] \u{feff}"),
+        |iso, _, n| format!("{} h sshd[{n}]: ", iso.replace('T', " ")),
+    ];
+    let schemes = [
+        ["auth.log.2.gz", "auth.log.1"],
+        ["auth.log-20251230.gz", "auth.log-20251231"],
+        ["auth-20251230.log", "auth-20251231.log.gz"],
+    ];
+    let mut first = None;
+    for head in heads {
+        for scheme in schemes {
+            let root = tempfile::tempdir().unwrap();
+            let parts = over_new_year(head);
+            for ((name, text), age_s) in scheme.iter().zip(&parts).zip([20, 15]) {
+                rotated(
+                    &root.path().join("var/log").join(name),
+                    text,
+                    NEW_YEAR_S - age_s,
+                );
+            }
+            rotated(
+                &root.path().join("var/log/auth.log"),
+                &parts[2],
+                NEW_YEAR_S + 3,
+            );
+            let task = Task {
+                rotate_depth: 2,
+                ..task("sshd")
+            };
+            let settings = Settings::new(TimeZone::UTC, NEW_YEAR_S + 60);
+            let collector = reader(root.path()).all(&task, &settings, &Progress::default());
+            let mut report = collector.finish(&ReportOptions::default());
+            assert_eq!(report.coverage.errors, []);
+            assert_eq!(
+                report.coverage.first.as_deref(),
+                Some("2025-12-31T23:59:50Z")
+            );
+            assert_eq!(
+                report.coverage.last.as_deref(),
+                Some("2026-01-01T00:00:02Z")
+            );
+            let lines: Vec<u64> = report
+                .coverage
+                .sources
+                .iter()
+                .map(|source| source.lines)
+                .collect();
+            assert_eq!(lines, [2, 2, 1], "{scheme:?}");
+            report.sections.clear();
+            report.coverage.sources.clear();
+            report.coverage.lines.escaped = 0;
+            assert_eq!(*first.get_or_insert(report.clone()), report, "{scheme:?}");
+        }
+    }
+    let first = first.unwrap();
+    assert_eq!(first.totals.get("failed"), Some(&5));
+    assert_eq!(first.tables.get("by_user").unwrap().rows[1].key, "müller");
+}
+
+/// 2026-01-01T00:00:00Z.
+const NEW_YEAR_S: i64 = 1_767_225_600;
+
+/// A file written last at that moment, packed if its name says so.
+fn rotated(path: &Path, text: &str, modified_s: i64) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path.with_extension(""), text).unwrap();
+    if path.extension().is_some_and(|end| end == "gz") {
+        let packed = Command::new("gzip")
+            .arg("-c")
+            .arg(path.with_extension(""))
+            .output()
+            .unwrap();
+        fs::remove_file(path.with_extension("")).unwrap();
+        fs::write(path, packed.stdout).unwrap();
+    } else {
+        fs::rename(path.with_extension(""), path).unwrap();
+    }
+    let touched = fs::File::options().write(true).open(path).unwrap();
+    let modified = std::time::UNIX_EPOCH + Duration::from_secs(u64::try_from(modified_s).unwrap());
+    touched.set_modified(modified).unwrap();
+}
+
+/// A folder, a pipe, a packed file of another kind, nothing at all, and broken text: each is said,
+/// with its cure, and the rest counts.
+#[test]
+fn what_is_no_log_is_said_with_its_cure() {
+    let root = tempfile::tempdir().unwrap();
+    let path = |name: &str| root.path().join(name);
+    fs::create_dir(path("folder")).unwrap();
+    let made = Command::new("mkfifo").arg(path("pipe")).status().unwrap();
+    assert!(made.success());
+    fs::write(path("packed"), b"\xfd7zXZ\0").unwrap();
+    let mut broken = b"\xff\xfe\0 sshd[1]: \x1b[2Jx\n".to_vec();
+    broken.extend(vec![b'y'; 2 * 1024 * 1024]);
+    broken.extend(
+        b"\nDec 31 23:59:50 h sshd[1]: Failed password for root from 203.0.113.1 port 1 ssh2\n",
+    );
+    fs::write(path("broken"), broken).unwrap();
+    let paths = ["folder", "pipe", "packed", "absent", "broken"].map(path);
+    let task = Task {
+        paths: Some(paths.to_vec()),
+        ..task("sshd")
+    };
+    let settings = Settings::new(TimeZone::UTC, NEW_YEAR_S);
+    let collector = reader(root.path()).all(&task, &settings, &Progress::default());
+    let report = collector.finish(&ReportOptions::default());
+    assert_eq!(report.totals.get("failed"), Some(&1));
+    let lines = report.coverage.lines;
+    assert_eq!((lines.read, lines.cut, lines.escaped), (3, 1, 1));
+    assert_eq!(report.coverage.errors.len(), 4);
+    assert!(
+        report
+            .coverage
+            .errors
+            .iter()
+            .all(|error| !error.cure.is_empty())
+    );
+    let text = crate::digest::render("sshd", &report);
+    assert!(!text.contains('\u{1b}'));
+    assert!(
+        text.contains("1 cut for length, 1 with bytes that are no text"),
+        "{text}"
+    );
+}

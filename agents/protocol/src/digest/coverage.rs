@@ -44,6 +44,8 @@ pub struct LineCounts {
     pub own: u64,
     /// Longer than is kept: their end was not seen.
     pub cut: u64,
+    /// With control characters, or bytes that are no text: read, and shown with these as `\xNN`.
+    pub escaped: u64,
 }
 
 /// One file or journal.

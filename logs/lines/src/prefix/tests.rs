@@ -76,6 +76,23 @@ fn rfc5424_lines() {
 }
 
 #[test]
+fn rfc5424_lines_are_stored_without_their_priority_too() {
+    check("1 apple a day: x", "||-|1 apple a day: x");
+    check(
+        r#"1 2022-01-19T14:23:55.5Z gw.local sshd 442 - [meta seq="1"][o x="\]"] Hello"#,
+        "gw.local|sshd|442|Hello",
+    );
+    check(
+        "1 2022-01-19T14:23:55Z gw.local kernel - - - x",
+        "gw.local|kernel|-|x",
+    );
+    check(
+        "1 - gw.local kernel - - - x",
+        "||-|1 - gw.local kernel - - - x",
+    );
+}
+
+#[test]
 fn the_rest_is_body() {
     for line in [
         "",

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::checkpoint::Seen;
 use super::identity::FileId;
 use super::open::Opened;
+use super::open::REPACK_CURE;
 use super::plan::Present;
 use super::siblings;
 use super::siblings::Packing;
@@ -100,9 +101,9 @@ fn open_all(path: &Path, known: &[Seen], depth: u32) -> Found {
 fn open_sibling(sibling: &Sibling) -> Result<Opened, Problem> {
     if sibling.packing == Packing::Unsupported {
         let subject = sibling.path.display().to_string();
-        let detail = "is packed in a way that is not read".to_owned();
-        return Err(Problem::new(subject, ProblemKind::Unsupported, detail)
-            .with_cure("let logrotate use gzip"));
+        let packing = sibling.path.extension().unwrap_or_default();
+        let detail = format!("is packed by {}, which is not read", packing.display());
+        return Err(Problem::new(subject, ProblemKind::Unsupported, detail).with_cure(REPACK_CURE));
     }
     Opened::open(&sibling.path)
 }

@@ -32,6 +32,37 @@ const O_NONBLOCK: i32 = 0o4000;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
+/// What to do about files packed in another way. Only gzip is read: it is what logrotate packs
+/// with unless it is told otherwise, and needs no decoder written in C.
+pub(super) const REPACK_CURE: &str =
+    "unpack it, or set `compresscmd /usr/bin/gzip` in logrotate's configuration";
+
+const REFORMAT_CURE: &str = "journals are read through journalctl: leave `paths` out";
+
+/// The first bytes of files that hold no lines, what each is, and the cure.
+const STRANGERS: &[(&[u8], &str, &str)] = &[
+    (
+        b"\xfd7zXZ\0",
+        "is packed by xz, which is not read",
+        REPACK_CURE,
+    ),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "is packed by zstd, which is not read",
+        REPACK_CURE,
+    ),
+    (b"BZh", "is packed by bzip2, which is not read", REPACK_CURE),
+    (
+        b"\x04\x22\x4d\x18",
+        "is packed by lz4, which is not read",
+        REPACK_CURE,
+    ),
+    (b"LPKSHHRH", "is a file of a systemd journal", REFORMAT_CURE),
+];
+
+/// The longest of their beginnings.
+const MAGIC_BYTES_MAX: usize = 8;
+
 /// An open file, as it was when it was opened.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -60,9 +91,11 @@ impl Opened {
             .map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         refuse_others(&metadata, path)?;
-        let mut magic = [0; 2];
-        let packed =
-            metadata.len() > 2 && file.read_exact_at(&mut magic, 0).is_ok() && magic == GZIP_MAGIC;
+        let mut magic = [0; MAGIC_BYTES_MAX];
+        let length = file.read_at(&mut magic, 0).map_err(failed)?;
+        let magic = &magic[..length];
+        refuse_strangers(magic, path)?;
+        let packed = metadata.len() > 2 && magic.starts_with(&GZIP_MAGIC);
         let mut opened = Self {
             path: path.to_path_buf(),
             id: FileId::of(&metadata),
@@ -126,6 +159,17 @@ impl Opened {
     }
 }
 
+fn refuse_strangers(magic: &[u8], path: &Path) -> Result<(), Problem> {
+    let stranger = STRANGERS
+        .iter()
+        .find(|(start, ..)| magic.starts_with(start));
+    let Some((_, detail, cure)) = stranger else {
+        return Ok(());
+    };
+    let subject = path.display().to_string();
+    Err(Problem::new(subject, ProblemKind::Unsupported, (*detail).to_owned()).with_cure(*cure))
+}
+
 fn refuse_others(metadata: &Metadata, path: &Path) -> Result<(), Problem> {
     let kind = metadata.file_type();
     let (detail, cure) = if kind.is_file() {
@@ -184,6 +228,7 @@ fn problem_of(path: &Path, error: &io::Error) -> Problem {
             subject,
             ProblemKind::Failed,
             format!("can not be opened: {error}"),
-        ),
+        )
+        .with_cure("`ls -l` and `dmesg` say more about it"),
     }
 }

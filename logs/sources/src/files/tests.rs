@@ -370,6 +370,70 @@ fn what_is_no_file_of_lines_is_named_with_its_cure() {
 }
 
 #[test]
+fn what_holds_no_lines_is_told_by_its_first_bytes() {
+    let mut world = World::new();
+    let files: [(&str, &[u8]); 6] = [
+        ("a", b"\xfd7zXZ\0\0\x04"),
+        ("b", b"\x28\xb5\x2f\xfdrest"),
+        ("c", b"BZh91AY"),
+        ("d", b"\x04\x22\x4d\x18"),
+        ("e", b"LPKSHHRH\0\0"),
+        ("f", b"BZ\n"),
+    ];
+    for (name, bytes) in files {
+        fs::write(world.path(name), bytes).unwrap();
+    }
+    world.append("f.1.xz", "");
+    world.set.paths = files.map(|(name, _)| world.path(name)).to_vec();
+    let mut sink = Lines::default();
+    let outcome = world.read_with(ReadOptions::default(), &mut sink);
+    assert_eq!(sink.got, ["BZ"]);
+    let told: Vec<String> = outcome
+        .problems
+        .iter()
+        .map(|problem| {
+            problem
+                .to_string()
+                .replace(world.folder.path().to_str().unwrap(), "")
+        })
+        .collect();
+    let repack = "unpack it, or set `compresscmd /usr/bin/gzip` in logrotate's configuration";
+    let packed =
+        |name: &str, by: &str| format!("/{name}: is packed by {by}, which is not read ({repack})");
+    assert_eq!(
+        told,
+        [
+            packed("a", "xz"),
+            packed("b", "zstd"),
+            packed("c", "bzip2"),
+            packed("d", "lz4"),
+            "/e: is a file of a systemd journal (journals are read through journalctl: leave `paths` out)".to_owned(),
+            packed("f.1.xz", "xz"),
+        ]
+    );
+}
+
+/// Longer than a line may be, NUL bytes, bytes of no text, an escape: all lines come, in order.
+#[test]
+fn what_a_broken_writer_leaves_is_read_like_anything_else() {
+    let mut world = World::new();
+    let mut bytes = b"a\n\xff\xfe\xc3\n\x1b]0;x\x07\n\0\0\0b\n".to_vec();
+    bytes.extend(vec![b'x'; LINE_BYTES_MAX + 7]);
+    bytes.extend(b"\nlast\r\n");
+    fs::write(world.path("log"), bytes).unwrap();
+    let mut sink = Lines::default();
+    let outcome = world.read_with(ReadOptions::default(), &mut sink);
+    let lengths: Vec<usize> = sink.got.iter().map(String::len).collect();
+    assert_eq!(lengths[3..], [1, LINE_BYTES_MAX, 5]);
+    assert_eq!(sink.got[2], "\u{1b}]0;x\u{7}");
+    assert_eq!(
+        (outcome.files[0].lines, outcome.files[0].long_lines),
+        (6, 1)
+    );
+    assert_eq!(outcome.problems, []);
+}
+
+#[test]
 fn a_damaged_archive_gives_what_it_holds_and_is_told() {
     let mut world = World::new();
     let text: String = (0..20_000)

@@ -153,7 +153,8 @@ impl JournalQuery {
                 "the deadline of {} s ended the read",
                 self.deadline.as_secs()
             );
-            return Some(self.problem(ProblemKind::CutShort, detail));
+            let cure = "ask for a shorter span, or set `max_lines`";
+            return Some(self.problem(ProblemKind::CutShort, detail).with_cure(cure));
         }
         let said = ended.complaints.trim();
         let first = said.lines().next().unwrap_or_default().to_owned();
@@ -180,7 +181,8 @@ impl JournalQuery {
         } else {
             first
         };
-        Some(self.problem(ProblemKind::Failed, detail))
+        let cure = "`journalctl --verify` says what is wrong with it";
+        Some(self.problem(ProblemKind::Failed, detail).with_cure(cure))
     }
 }
 
@@ -217,9 +219,9 @@ impl Following<'_> {
             }
             if self.outcome.bytes > self.query.bytes_max {
                 let detail = format!("only {} bytes of its output were read", self.outcome.bytes);
-                self.outcome
-                    .problems
-                    .push(self.query.problem(ProblemKind::CutShort, detail));
+                let problem = self.query.problem(ProblemKind::CutShort, detail);
+                let cure = "ask for a shorter span";
+                self.outcome.problems.push(problem.with_cure(cure));
                 self.deliver_waiting();
                 return Ok(true);
             }

@@ -1,8 +1,8 @@
-# Fills the layer: install.sh UPPER WORK MERGED PACKAGE... Whatever a package would start is refused
+# Fills the layer: install.sh UPPER WORK MERGED UNPACKED PACKAGE... Whatever a package would start is refused
 # by its own policy, the way Debian's installers do it.
 set -eu
-upper=$1 work=$2 root=$3
-shift 3
+upper=$1 work=$2 root=$3 unpacked=$4
+shift 4
 assemble / "$upper" "$work" "$root"
 printf '#!/bin/sh\nexit 101\n' > "$root/usr/sbin/policy-rc.d"
 chmod 755 "$root/usr/sbin/policy-rc.d"
@@ -14,5 +14,12 @@ ANSWERS
 # A third source of the host that cannot be reached must not stop this: the install decides.
 inside apt-get -q update || true
 inside apt-get -q -y --no-install-recommends install "$@"
+# This one may not stand beside what was just installed: apt fetches it and what it needs, and dpkg
+# only unpacks.
+inside apt-get -q clean
+inside apt-get -q -y --no-install-recommends --download-only install "$unpacked"
+for package in "$root"/var/cache/apt/archives/*.deb; do
+    inside dpkg -x "/var/cache/apt/archives/${package##*/}" /
+done
 inside apt-get -q clean
 rm -rf "$root"/var/lib/apt/lists/*
