@@ -1,5 +1,5 @@
-# Fills the layer: install.sh UPPER WORK MERGED UNPACKED PACKAGE... Whatever a package would start is refused
-# by its own policy, the way Debian's installers do it.
+# Fills the layer: install.sh UPPER WORK MERGED UNPACKED PACKAGE... Whatever a package would start is
+# refused by its own policy, the way Debian's installers do it.
 set -eu
 upper=$1 work=$2 root=$3 unpacked=$4
 shift 4
