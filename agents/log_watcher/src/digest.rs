@@ -7,6 +7,7 @@
 mod collector;
 mod collectors;
 mod evidence;
+mod explain;
 mod merge;
 mod render;
 mod report;
@@ -19,6 +20,8 @@ pub use self::collector::Collector;
 pub use self::collector::OpenState;
 pub use self::collectors::NAMES;
 pub use self::collectors::is_known;
+pub use self::explain::Explainer;
+pub use self::explain::Explanation;
 pub use self::render::render;
 pub use self::report::ReportOptions;
 pub use self::report::TABLE_ROWS_MAX;

@@ -10,6 +10,7 @@ pub mod digest;
 
 mod ask;
 mod config;
+pub mod explain;
 mod job;
 pub mod offline;
 mod patrol;

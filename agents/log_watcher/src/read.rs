@@ -370,20 +370,25 @@ impl LineSink for Into<'_> {
 
 impl EntrySink for Into<'_> {
     fn entry(&mut self, entry: &Entry) {
-        let ns = entry.realtime_unix_us.saturating_mul(1000);
-        self.collector.entry(Line {
-            stamp: Stamp::Unix(i64::try_from(ns).unwrap_or(i64::MAX)),
-            severity: entry.priority.map(Severity::from_syslog),
-            host: entry.hostname.as_bytes(),
-            app: entry.identifier.as_bytes(),
-            pid: entry.pid,
-            body: &entry.message,
-        });
+        self.collector.entry(line_of(entry));
         self.progress.goes_on(entry.message.len() as u64);
     }
 
     fn keep_going(&mut self) -> bool {
         self.progress.goes_on(0)
+    }
+}
+
+/// An entry of the journal as a line of a log.
+pub(crate) fn line_of(entry: &Entry) -> Line<'_> {
+    let ns = entry.realtime_unix_us.saturating_mul(1000);
+    Line {
+        stamp: Stamp::Unix(i64::try_from(ns).unwrap_or(i64::MAX)),
+        severity: entry.priority.map(Severity::from_syslog),
+        host: entry.hostname.as_bytes(),
+        app: entry.identifier.as_bytes(),
+        pid: entry.pid,
+        body: &entry.message,
     }
 }
 

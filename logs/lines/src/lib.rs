@@ -8,6 +8,7 @@
 #![warn(missing_docs)]
 
 mod buffer;
+mod facts;
 mod line;
 mod prefix;
 mod record;
@@ -20,6 +21,8 @@ mod text;
 
 pub use self::buffer::LINE_BYTES_MAX;
 pub use self::buffer::LineBuffer;
+pub use self::facts::Facts;
+pub use self::facts::Outcome;
 pub use self::line::Line;
 pub use self::record::Record;
 pub use self::record::Value;

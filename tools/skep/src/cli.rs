@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::verb::{
-    call::Call, check::Check, completions::Completions, digest::Digest, init::Init, invite::Invite,
-    join::Join, operator::Operator, tree::Tree, up::Up,
+    call::Call, check::Check, completions::Completions, digest::Digest, explain::Explain,
+    init::Init, invite::Invite, join::Join, operator::Operator, tree::Tree, up::Up,
 };
 
 const EXIT_CODES: &str = "\
@@ -75,6 +75,7 @@ pub(crate) enum Verb {
     Check(Check),
     Tree(Tree),
     Digest(Digest),
+    Explain(Explain),
     Call(Call),
     Completions(Completions),
 }

@@ -4,6 +4,7 @@ pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod digest;
+pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod invite;
 pub(crate) mod join;
@@ -36,6 +37,7 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Check(check) => check.run(globals),
         Verb::Tree(tree) => block_on(tree.run(globals)),
         Verb::Digest(digest) => digest.run(globals),
+        Verb::Explain(explain) => explain.run(globals),
         Verb::Call(call) => block_on(call.run(globals)),
         Verb::Completions(completions) => {
             completions.run();

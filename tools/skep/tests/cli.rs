@@ -63,6 +63,7 @@ fn every_verb_has_its_help() {
         &["check"],
         &["tree"],
         &["digest"],
+        &["explain"],
         &["call"],
         &["completions"],
     ];

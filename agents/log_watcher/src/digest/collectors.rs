@@ -7,6 +7,7 @@ mod systemd;
 
 use std::any::Any;
 
+use skep_lines::Facts;
 use skep_lines::Line;
 use skep_lines::service::httpd::Located;
 
@@ -75,6 +76,16 @@ pub(super) trait Rules: Send + Any {
             stamp: line.stamp,
             at: usize::MAX,
         }
+    }
+
+    /// What a line says; none where it is no event of this service.
+    ///
+    /// It asks the parser that [`Rules::eat`] asks, so that what is explained is what is counted.
+    fn explain(&mut self, seen: &Seen<'_>) -> Option<Facts>;
+
+    /// Whether it takes lines that another collector may know better: such a one is asked last.
+    fn is_broad(&self) -> bool {
+        false
     }
 
     /// Counts a line.

@@ -12,6 +12,7 @@ use std::borrow::Cow;
 
 pub use self::access::Access;
 pub use self::error::ErrorLine;
+use crate::facts::Facts;
 use crate::stamp::Stamp;
 
 /// A line of a web server.
@@ -21,6 +22,17 @@ pub enum Event<'a> {
     Access(Access<'a>),
     /// A line of an error log, of any level.
     Error(ErrorLine<'a>),
+}
+
+impl Event<'_> {
+    /// What the line says, under the names that all services share.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        match self {
+            Self::Access(access) => access.facts(),
+            Self::Error(error) => error.facts(),
+        }
+    }
 }
 
 /// The event of a line; none where it is no line of a web server's. Linear time.

@@ -8,6 +8,8 @@ mod end;
 mod name;
 
 pub use self::name::Name;
+use crate::facts::Facts;
+use crate::facts::Outcome;
 use crate::scan;
 
 /// More repeats than this are not believed: the line counts once.
@@ -56,7 +58,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The event's name, for the attribute `event.name`.
+    /// The event's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -69,6 +71,36 @@ impl Kind {
             Self::Refused => "sshd.refused",
             Self::Denied => "sshd.denied",
             Self::Protocol => "sshd.protocol",
+        }
+    }
+
+    /// The form of its lines, in words.
+    #[must_use]
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::Failed => "Failed METHOD for [invalid user] USER from SOURCE port PORT",
+            Self::PamFailure => "error: PAM: REASON for [illegal user] USER from SOURCE",
+            Self::Accepted => "Accepted METHOD for USER from SOURCE port PORT",
+            Self::InvalidUser => "Invalid user USER from SOURCE port PORT",
+            Self::EndedUnauthenticated => {
+                "Connection closed|reset, Disconnected, Disconnecting: authenticating or invalid user"
+            }
+            Self::Ended => {
+                "Connection closed|reset, Disconnected, timeout: no user, or one who was in"
+            }
+            Self::Refused => "refused connect from HOST (SOURCE), drop connection from [SOURCE]",
+            Self::Denied => "User USER from SOURCE not allowed because REASON",
+            Self::Protocol => "no identification, bad banner, nothing in common with SOURCE",
+        }
+    }
+
+    /// How it ended for the peer.
+    #[must_use]
+    pub fn outcome(self) -> Option<Outcome> {
+        match self {
+            Self::Accepted => Some(Outcome::Success),
+            Self::Ended => None,
+            _ => Some(Outcome::Failure),
         }
     }
 }
@@ -137,20 +169,17 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Its attributes under their semantic-convention names, in a fixed order.
-    pub fn attributes(&self, mut each: impl FnMut(&'static str, &[u8])) {
-        if !self.source.is_empty() {
-            each("source.address", self.source);
-        }
-        if let Some(port) = self.port {
-            each("source.port", port.to_string().as_bytes());
-        }
-        if let Some(user) = &self.user {
-            each("user.name", &user.bytes());
-        }
-        if !self.method.is_empty() {
-            each("ssh.auth_method", self.method);
-        }
+    /// What the line says, under the names that all services share.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let user = self.user.as_ref().map(Name::bytes).unwrap_or_default();
+        Facts::new(self.kind.name(), self.kind.rule())
+            .outcome(self.kind.outcome())
+            .text("source.address", self.source)
+            .number("source.port", self.port)
+            .text("user.name", user)
+            .text("ssh.auth_method", self.method)
+            .number("event.count", Some(self.repeat).filter(|n| *n > 1))
     }
 }
 

@@ -2,6 +2,9 @@
 
 use memchr::memmem;
 
+use crate::facts::Facts;
+use crate::facts::Outcome;
+
 /// Something that ended badly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event<'a> {
@@ -29,32 +32,44 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// The event's name, for the attribute `event.name`.
+    /// The event's name.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::UnitFailed => "systemd.unit_failed",
-            Self::OomKill => "kernel.oom_kill",
-            Self::Segfault => "kernel.segfault",
+            Self::OomKill => "systemd.oom_kill",
+            Self::Segfault => "systemd.segfault",
             Self::Restart => "systemd.restart",
-            Self::DiskError => "kernel.disk_error",
+            Self::DiskError => "systemd.disk_error",
+        }
+    }
+
+    /// The form of its lines, in words.
+    #[must_use]
+    pub fn rule(self) -> &'static str {
+        match self {
+            Self::UnitFailed => "UNIT: Failed with result 'REASON'",
+            Self::OomKill => "Out of memory: Killed process PID (NAME)",
+            Self::Segfault => "NAME[PID]: segfault at ADDRESS",
+            Self::Restart => "UNIT: Scheduled restart job",
+            Self::DiskError => "FILESYSTEM error (device DEVICE), I/O error, dev DEVICE",
         }
     }
 }
 
 impl Event<'_> {
-    /// Its attributes, in a fixed order.
-    pub fn attributes(&self, mut each: impl FnMut(&'static str, &[u8])) {
+    /// What the line says, under the names that all services share.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
         let subject = match self.kind {
             Kind::UnitFailed | Kind::Restart => "systemd.unit",
             Kind::OomKill | Kind::Segfault => "process.executable.name",
             Kind::DiskError => "system.device",
         };
-        for (name, text) in [(subject, self.subject), ("error.type", self.reason)] {
-            if !text.is_empty() {
-                each(name, text);
-            }
-        }
+        Facts::new(self.kind.name(), self.kind.rule())
+            .outcome(Outcome::Failure)
+            .text(subject, self.subject)
+            .text("error.type", self.reason)
     }
 }
 

@@ -61,7 +61,8 @@ struct Raw {
 
 impl Entry {
     /// Parses a line of `journalctl -o json`; `None` if it is no entry.
-    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn parse(line: &[u8]) -> Option<Self> {
         let raw: Raw = serde_json::from_slice(line).ok()?;
         let unit = raw.unit.text();
         Some(Self {

@@ -2,6 +2,7 @@
 //!
 //! A line that no word fits counts by what its prefix says of its severity, if it says so.
 
+use skep_lines::Facts;
 use skep_lines::Line;
 use skep_lines::Severity;
 use skep_lines::Stamp;
@@ -65,6 +66,12 @@ impl Generic {
         }
     }
 
+    fn level(&mut self, seen: &Seen<'_>) -> usize {
+        let by_words = self.words.level(seen.line.body);
+        let by_prefix = || self.named(seen.line.severity?);
+        by_words.or_else(by_prefix).unwrap_or(self.rest)
+    }
+
     /// The level that a severity of syslog belongs to, by the default rules' names.
     fn named(&self, severity: Severity) -> Option<usize> {
         let name = match severity {
@@ -96,10 +103,18 @@ impl Rules for Generic {
         }
     }
 
+    fn explain(&mut self, seen: &Seen<'_>) -> Option<Facts> {
+        let level = self.level(seen);
+        let facts = Facts::new("generic.line", "a word of severity_rules, or the prefix");
+        (level != self.rest).then(|| facts.text("log.level", &self.levels[level]))
+    }
+
+    fn is_broad(&self) -> bool {
+        true
+    }
+
     fn eat(&mut self, seen: &Seen<'_>, tally: &mut Tally) {
-        let by_words = self.words.level(seen.line.body);
-        let by_prefix = || self.named(seen.line.severity?);
-        let level = by_words.or_else(by_prefix).unwrap_or(self.rest);
+        let level = self.level(seen);
         tally.totals[level] += 1;
         if !seen.line.app.is_empty() {
             let counts = if level == self.rest { [0, 1] } else { [1, 0] };

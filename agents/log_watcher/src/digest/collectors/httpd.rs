@@ -3,6 +3,7 @@
 //! `errors` are error-log lines of level error and above. Status and requests come from access
 //! logs; either kind of file may be missing.
 
+use skep_lines::Facts;
 use skep_lines::Line;
 use skep_lines::Severity;
 use skep_lines::Stamp;
@@ -98,6 +99,15 @@ impl Rules for Httpd {
             },
             _ => located,
         }
+    }
+
+    fn explain(&mut self, seen: &Seen<'_>) -> Option<Facts> {
+        httpd::event_at(seen.line.body, seen.at).map(|event| event.facts())
+    }
+
+    /// A module's message in the error log is also that module's.
+    fn is_broad(&self) -> bool {
+        true
     }
 
     fn eat(&mut self, seen: &Seen<'_>, tally: &mut Tally) {

@@ -8,6 +8,7 @@
 mod connections;
 mod pending;
 
+use skep_lines::Facts;
 use skep_lines::service::sshd;
 use skep_lines::service::sshd::Event;
 use skep_lines::service::sshd::Kind;
@@ -81,12 +82,12 @@ impl Rules for Sshd {
         )
     }
 
+    fn explain(&mut self, seen: &Seen<'_>) -> Option<Facts> {
+        event(seen).map(|event| event.facts())
+    }
+
     fn eat(&mut self, seen: &Seen<'_>, tally: &mut Tally) {
-        // A file that sshd writes itself (`-E`) has no prefix.
-        if !sshd::is_sshd(seen.line.app) && !seen.line.app.is_empty() {
-            return;
-        }
-        let Some(event) = sshd::event(seen.line.body) else {
+        let Some(event) = event(seen) else {
             return;
         };
         let n = self.connections.see(seen, &event, tally);
@@ -130,6 +131,16 @@ impl Rules for Sshd {
         let connections = std::mem::take(&mut later.connections);
         self.connections.merge(tally, connections, later_tally);
     }
+}
+
+#[inline]
+fn event<'a>(seen: &Seen<'a>) -> Option<Event<'a>> {
+    // A file that sshd writes itself (`-E`) has no prefix.
+    let is_own = sshd::is_sshd(seen.line.app) || seen.line.app.is_empty();
+    if !is_own {
+        return None;
+    }
+    sshd::event(seen.line.body)
 }
 
 /// Counts a failed attempt, `n` times.

@@ -1,5 +1,6 @@
 //! Units that failed, and processes the kernel ended.
 
+use skep_lines::Facts;
 use skep_lines::service::systemd;
 use skep_lines::service::systemd::Kind;
 
@@ -50,6 +51,10 @@ impl Rules for Systemd {
                 "disk_errors",
             ],
         )
+    }
+
+    fn explain(&mut self, seen: &Seen<'_>) -> Option<Facts> {
+        systemd::event(seen.line.app, seen.line.body).map(|event| event.facts())
     }
 
     fn eat(&mut self, seen: &Seen<'_>, tally: &mut Tally) {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::facts::Facts;
+use crate::facts::Outcome;
 use crate::scan;
 use crate::stamp::Stamp;
 use crate::stamp::is_clf;
@@ -40,25 +42,25 @@ impl<'a> Access<'a> {
         super::unescaped(self.path)
     }
 
-    /// Its attributes under their semantic-convention names, in a fixed order.
-    pub fn attributes(&self, mut each: impl FnMut(&'static str, &[u8])) {
-        let texts = [
-            ("source.address", self.source),
-            ("server.address", self.vhost),
-            ("user.name", &self.user_name()),
-            ("http.request.method", self.method),
-            ("url.path", &self.url_path()),
-        ];
-        for (name, text) in texts {
-            if !text.is_empty() {
-                each(name, text);
-            }
-        }
-        each(
-            "http.response.status_code",
-            self.status.to_string().as_bytes(),
-        );
-        each("http.response.body.size", self.bytes.to_string().as_bytes());
+    /// What the line says, under the names that all services share.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        let outcome = match self.status {
+            400.. => Outcome::Failure,
+            _ => Outcome::Success,
+        };
+        Facts::new(
+            "httpd.access",
+            "[VHOST] SOURCE IDENT USER [DATE] \"REQUEST\" STATUS BYTES, or JSON",
+        )
+        .outcome(outcome)
+        .text("source.address", self.source)
+        .text("server.address", self.vhost)
+        .text("user.name", self.user_name())
+        .text("http.request.method", self.method)
+        .text("url.path", self.url_path())
+        .number("http.response.status_code", Some(self.status))
+        .number("http.response.body.size", Some(self.bytes))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use memchr::memmem;
 
+use crate::facts::Facts;
 use crate::scan;
 use crate::severity::Severity;
 use crate::stamp::Stamp;
@@ -20,11 +21,15 @@ pub struct ErrorLine<'a> {
 }
 
 impl ErrorLine<'_> {
-    /// Its attributes under their semantic-convention names.
-    pub fn attributes(&self, mut each: impl FnMut(&'static str, &[u8])) {
-        if !self.source.is_empty() {
-            each("source.address", self.source);
-        }
+    /// What the line says, under the names that all services share.
+    #[must_use]
+    pub fn facts(&self) -> Facts {
+        Facts::new(
+            "httpd.error",
+            "[DATE] [LEVEL] [client SOURCE] MESSAGE, or nginx's form",
+        )
+        .severity(self.severity)
+        .text("source.address", self.source)
     }
 }
 
