@@ -14,12 +14,13 @@ ANSWERS
 # A third source of the host that cannot be reached must not stop this: the install decides.
 inside apt-get -q update || true
 inside apt-get -q -y --no-install-recommends install "$@"
-# This one may not stand beside what was just installed: apt fetches it and what it needs, and dpkg
-# only unpacks.
+# This one may not stand beside what was just installed: apt fetches it and what it needs, and it is
+# only unpacked. Not by `dpkg -x`, which would put folders in the place of links like /lib.
 inside apt-get -q clean
 inside apt-get -q -y --no-install-recommends --download-only install "$unpacked"
 for package in "$root"/var/cache/apt/archives/*.deb; do
-    inside dpkg -x "/var/cache/apt/archives/${package##*/}" /
+    inside dpkg-deb --fsys-tarfile "/var/cache/apt/archives/${package##*/}" |
+        inside tar -x --keep-directory-symlink -C /
 done
 inside apt-get -q clean
 rm -rf "$root"/var/lib/apt/lists/*
