@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde::Deserializer;
 use skep_agent::AgentError;
 use skep_packet::RolePattern;
 use skep_protocol::alert;
 use skep_protocol::callback;
 use skep_protocol::digest::Ordered;
+use skep_protocol::flag::flag;
 use skep_protocol::oracle;
 use skep_protocol::severity::Severity;
 
@@ -245,20 +245,6 @@ fn rules(rules: Ordered<Vec<String>>) -> SeverityRules {
             .map(|(level, words)| (level, lower(words)))
             .collect(),
     )
-}
-
-/// Directives of other systems write flags as 0 and 1.
-fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Flag {
-        Bool(bool),
-        Number(u8),
-    }
-    Ok(match Flag::deserialize(deserializer)? {
-        Flag::Bool(flag) => flag,
-        Flag::Number(number) => number != 0,
-    })
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, Url, redirect};
 use serde_json::{Value, json};
+use skep_agent::one_line;
 use skep_lines::neutral_cut;
 use tokio::time::timeout;
 
@@ -68,7 +69,7 @@ impl Model {
             .no_proxy()
             .user_agent(concat!("skep/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| format!("openai: {}", chain(&error)))?;
+            .map_err(|error| format!("openai: {}", one_line(&error)))?;
         Ok(Self {
             client,
             url,
@@ -143,7 +144,7 @@ impl Model {
             request = request.bearer_auth(key);
         }
         let unreachable =
-            |error: reqwest::Error| ModelError::Unreachable(chain(&error.without_url()));
+            |error: reqwest::Error| ModelError::Unreachable(one_line(&error.without_url()));
         let response = request.send().await.map_err(unreachable)?;
         let status = response.status();
         let bytes = read(response).await?;
@@ -162,7 +163,8 @@ async fn read(mut response: Response) -> Result<Vec<u8>, ModelError> {
     let mut bytes = Vec::new();
     loop {
         let chunk = response.chunk().await;
-        let chunk = chunk.map_err(|error| ModelError::Unreachable(chain(&error.without_url())))?;
+        let chunk =
+            chunk.map_err(|error| ModelError::Unreachable(one_line(&error.without_url())))?;
         let Some(chunk) = chunk else { return Ok(bytes) };
         if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
             return Err(ModelError::TooLarge {
@@ -202,18 +204,6 @@ fn endpoint(url: &str) -> Result<Url, String> {
         url.set_path(&format!("{base}/chat/completions"));
     }
     Ok(url)
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
 
 #[cfg(test)]

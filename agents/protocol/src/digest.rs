@@ -9,7 +9,6 @@ mod report;
 mod table;
 
 use serde::Deserialize;
-use serde::Deserializer;
 use serde::Serialize;
 
 pub use self::coverage::Coverage;
@@ -26,6 +25,7 @@ pub use self::table::Other;
 pub use self::table::Row;
 pub use self::table::Table;
 use crate::callback::Format;
+use crate::flag::flag;
 
 /// The role that makes digests.
 pub const ROLE: &str = "logwatch.generate.digest";
@@ -78,20 +78,6 @@ impl Default for GenerateDigest {
 
 fn yes() -> bool {
     true
-}
-
-/// Older clients write flags as 0 and 1.
-fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Flag {
-        Bool(bool),
-        Number(u8),
-    }
-    Ok(match Flag::deserialize(deserializer)? {
-        Flag::Bool(flag) => flag,
-        Flag::Number(number) => number != 0,
-    })
 }
 
 #[cfg(test)]

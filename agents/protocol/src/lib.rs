@@ -5,6 +5,7 @@
 pub mod alert;
 pub mod callback;
 pub mod digest;
+pub mod flag;
 pub mod oracle;
 pub mod rpc;
 pub mod severity;

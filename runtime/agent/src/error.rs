@@ -123,3 +123,16 @@ impl AgentError {
         }
     }
 }
+
+/// An error and its causes in one line, as it stands in a log or in an answer.
+#[must_use]
+pub fn one_line(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -30,7 +30,7 @@ pub use door::{
     Door, LoginClaim, NodeState, NodeTree, OperatorName, Readiness, TlsIdentity, TreeAgent,
     TreeNode,
 };
-pub use error::{AgentError, HandlerError, SendError, StoreError};
+pub use error::{AgentError, HandlerError, SendError, StoreError, one_line};
 pub use handlers::{HandlerInfo, Handlers, admit};
 pub use outgoing::{Choice, Outgoing, role};
 pub use port::{AskEvent, CommitTicket, Endpoint, NodePort, OpenAsk};

@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Agent, AgentError, AgentStatus, Ctx, Delivery, HandlerError, Handlers, NodePort, Request,
-    handlers::Call,
+    handlers::Call, one_line,
 };
 
 /// Longest time one call of an agent may take; then it fails.
@@ -187,7 +187,7 @@ impl<A: Agent> Task<A> {
         let outcome = self.call(&delivery).await;
         self.pulse.status.count(outcome.is_ok());
         let Err(error) = outcome else { return };
-        let error = chain(&error);
+        let error = one_line(&error);
         let handler = &delivery.packet.handler;
         tracing::warn!(agent = %self.ctx.address(), %handler, error, "handler failed");
         if let Some(durable) = delivery.durable {
@@ -235,16 +235,4 @@ impl<A: Agent> Task<A> {
 fn too_long(step: &str) -> AgentError {
     let limit = format!("took longer than {} s", HANDLER_TIME_MAX.as_secs());
     AgentError::outside(step, limit)
-}
-
-/// An error and its causes in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

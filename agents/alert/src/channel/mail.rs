@@ -10,9 +10,10 @@ use lettre::{
     },
     transport::smtp::Error as SmtpError,
 };
+use skep_agent::one_line;
 use tokio::time::timeout;
 
-use super::{Failure, chain};
+use super::Failure;
 use crate::message::Message;
 
 /// Longest time a connection may take.
@@ -96,12 +97,12 @@ impl Mail {
         }
         letter
             .body(message.to_mail())
-            .map_err(|error| Failure::Refused(chain(&error)))
+            .map_err(|error| Failure::Refused(one_line(&error)))
     }
 }
 
 fn failure(error: &SmtpError) -> Failure {
-    let text = chain(error);
+    let text = one_line(error);
     match error.is_permanent() {
         true => Failure::Refused(text),
         false => Failure::Unreachable(text),

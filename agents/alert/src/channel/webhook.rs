@@ -7,9 +7,10 @@ use reqwest::{
     header::{HeaderMap, HeaderName, HeaderValue},
     redirect,
 };
+use skep_agent::one_line;
 use skep_lines::neutral_cut;
 
-use super::{Failure, chain};
+use super::Failure;
 use crate::message::Message;
 
 /// Longest time a connection may take.
@@ -58,7 +59,7 @@ impl Webhook {
         }
         let client = client
             .build()
-            .map_err(|error| format!("webhook: {}", chain(&error)))?;
+            .map_err(|error| format!("webhook: {}", one_line(&error)))?;
         Ok(Self { client, url })
     }
 
@@ -84,7 +85,8 @@ impl Webhook {
             .json(&message.to_json());
         let answer = request.send().await;
         // Without the URL, which may hold a secret.
-        let answer = answer.map_err(|error| Failure::Unreachable(chain(&error.without_url())))?;
+        let answer =
+            answer.map_err(|error| Failure::Unreachable(one_line(&error.without_url())))?;
         let status = answer.status();
         if status.is_success() {
             return Ok(());

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use skep_agent::{
-    AgentError, AgentRuntime, AgentSpec, AgentStatus, Exit, RestartPolicy, STOP_TIME_MAX,
+    AgentRuntime, AgentSpec, AgentStatus, Exit, RestartPolicy, STOP_TIME_MAX, one_line,
 };
 use skep_directive::{AgentPlan, RestartPolicy as PlannedPolicy};
 use skep_packet::{Address, AgentHealth};
@@ -213,7 +213,7 @@ fn ended(exit: Result<Exit, tokio::task::JoinError>) -> Ended {
     match exit {
         Ok(Exit::Stopped) => Ended::Normal,
         Ok(Exit::Unstopped) => Ended::Stuck,
-        Ok(Exit::Failed(error)) => Ended::Failed(chain(&error)),
+        Ok(Exit::Failed(error)) => Ended::Failed(one_line(&error)),
         Err(error) if error.is_panic() => Ended::Failed(panic_text(error.into_panic().as_ref())),
         Err(_) => Ended::Failed("its task was ended".to_owned()),
     }
@@ -223,15 +223,4 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     format!("it panicked: {}", text.unwrap_or("without a text"))
-}
-
-fn chain(error: &AgentError) -> String {
-    let mut text = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }
