@@ -15,15 +15,15 @@ use crate::{
 #[non_exhaustive]
 pub enum IdError {
     /// The text is empty.
-    #[error("a {what} is empty")]
+    #[error("{what} is empty")]
     Empty {
-        /// What was being read.
+        /// What was being read, with its article.
         what: &'static str,
     },
     /// The text is longer than its bound.
-    #[error("a {what} has {got} bytes, at most {max} are allowed")]
+    #[error("{what} has {got} bytes, at most {max} are allowed")]
     TooLong {
-        /// What was being read.
+        /// What was being read, with its article.
         what: &'static str,
         /// Bytes found.
         got: usize,
@@ -31,9 +31,9 @@ pub enum IdError {
         max: usize,
     },
     /// A character that the name may not hold.
-    #[error("a {what} may not hold {found:?}")]
+    #[error("{what} may not hold {found:?}")]
     Character {
-        /// What was being read.
+        /// What was being read, with its article.
         what: &'static str,
         /// The first character that is not allowed.
         found: char,
@@ -146,7 +146,7 @@ macro_rules! name {
                 impl de::Visitor<'_> for Visitor {
                     type Value = $name;
                     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                        f.write_str(concat!("a ", $what))
+                        f.write_str($what)
                     }
                     fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
                         $name::new(text).map_err(E::custom)
@@ -168,23 +168,23 @@ fn printable(c: char) -> bool {
 
 name!(
     /// A node's name, unique in its swarm; the authority vouches for it in a passport.
-    NodeId, "node id", NAME_BYTES_MAX, plain
+    NodeId, "a node id", NAME_BYTES_MAX, plain
 );
 name!(
     /// An agent's name, unique on its node (`universal_id` in a directive).
-    AgentName, "agent name", NAME_BYTES_MAX, plain
+    AgentName, "an agent name", NAME_BYTES_MAX, plain
 );
 name!(
     /// What an agent offers, such as `hive.oracle`.
-    RoleName, "role", NAME_BYTES_MAX, plain
+    RoleName, "a role", NAME_BYTES_MAX, plain
 );
 name!(
     /// The function of an agent that a packet is for, such as `cmd_send_alert_msg`.
-    HandlerName, "handler", NAME_BYTES_MAX, plain
+    HandlerName, "a handler", NAME_BYTES_MAX, plain
 );
 name!(
     /// What ties an answer to its question; opaque to everyone but the asker.
-    Token, "token", TOKEN_BYTES_MAX, printable
+    Token, "a token", TOKEN_BYTES_MAX, printable
 );
 
 impl From<Uuid> for Token {

@@ -111,7 +111,7 @@ impl FromStr for RolePattern {
         if text.len() > PATTERN_BYTES_MAX {
             let got = text.len();
             return Err(IdError::TooLong {
-                what: "role pattern",
+                what: "a role pattern",
                 got,
                 max: PATTERN_BYTES_MAX,
             });

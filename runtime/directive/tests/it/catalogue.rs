@@ -64,8 +64,7 @@ struct LogWatcher {
     patrol_interval_hours: u32,
     #[serde(default)]
     check_interval_sec: u32,
-    #[serde(default)]
-    include_details: bool,
+    log_path: Option<String>,
     #[serde(default)]
     severity_rules: BTreeMap<String, Vec<String>>,
 }
