@@ -67,6 +67,14 @@ pub fn check(text: &str, catalogue: &Catalogue) -> Checked {
     }
 }
 
+/// The text as plain JSON, without its comments and with Python's words in JSON's; none where it
+/// can not be read whole.
+pub fn value(text: &str) -> Option<Value> {
+    let mut findings = Findings::default();
+    let root = parse(text, &mut findings);
+    (findings.n_errors() == 0).then(|| root.to_json())
+}
+
 /// Reads a text against any JSON Schema of the subset schemars writes; findings, none if it fits.
 pub fn check_schema(text: &str, schema: &Value) -> Vec<Diagnostic> {
     let mut findings = Findings::default();

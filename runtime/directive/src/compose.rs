@@ -5,6 +5,9 @@ use serde_json::{Map, Value, json};
 use crate::{AgentKind, Catalogue, envelope};
 
 /// The schema of every directive that this catalogue's agents can run.
+///
+/// It takes what [`crate::check`] takes: 1 and 0 for true and false, and a secret for any text.
+/// What no schema can say (a role that nobody serves, two agents of one name) it does not refuse.
 pub fn json_schema(catalogue: &Catalogue) -> Value {
     let mut definitions = Map::new();
     definitions.insert("secret".to_owned(), secret());
@@ -13,6 +16,7 @@ pub fn json_schema(catalogue: &Catalogue) -> Value {
     set(&mut root, "/properties", "children", children.clone());
     let node = lift("node", &catalogue.node_schema(), &mut definitions);
     set(&mut root, "/properties", "node", node);
+    set(&mut root, "/properties", envelope::EDITOR_KEY, hint());
     let mut agents = Vec::new();
     for kind in &catalogue.kinds {
         let mut agent = envelope::agent();
@@ -21,24 +25,31 @@ pub fn json_schema(catalogue: &Catalogue) -> Value {
         set(&mut agent, "/properties", "children", children.clone());
         let config = config(kind, &mut definitions);
         set(&mut agent, "/properties", "config", config);
+        set(&mut agent, "/properties", envelope::EDITOR_KEY, hint());
         let reference = format!("agent.{}", kind.name);
         agents.push(json!({"$ref": format!("#/$defs/{reference}")}));
         definitions.insert(reference, agent);
     }
     definitions.insert("agent".to_owned(), json!({"oneOf": agents}));
     definitions.insert("root".to_owned(), root);
-    json!({
+    let schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Skep directive",
         "anyOf": [{"$ref": "#/$defs/root"}, {"$ref": "#/$defs/agent"}],
         "$defs": definitions
-    })
+    });
+    walk(&schema, &with_numbers_for_truth)
 }
 
 fn set(schema: &mut Value, pointer: &str, key: &str, value: Value) {
     if let Some(Value::Object(target)) = schema.pointer_mut(pointer) {
         target.insert(key.to_owned(), value);
     }
+}
+
+/// Where an editor finds this schema, as it stands at the top of a directive.
+fn hint() -> Value {
+    json!({"type": "string", "description": "Where an editor finds this schema; nobody else reads it."})
 }
 
 fn secret() -> Value {
@@ -69,7 +80,7 @@ fn config(kind: &AgentKind, definitions: &mut Map<String, Value>) -> Value {
 
 /// A schema under a common root: its definitions move there under `owner.`, its texts take secrets.
 fn lift(owner: &str, schema: &Value, definitions: &mut Map<String, Value>) -> Value {
-    let mut schema = rewrite(owner, schema);
+    let mut schema = walk(schema, &|part| with_secrets(moved(owner, part)));
     if let Value::Object(object) = &mut schema {
         object.remove("$schema");
         object.remove("title");
@@ -83,41 +94,72 @@ fn lift(owner: &str, schema: &Value, definitions: &mut Map<String, Value>) -> Va
     schema
 }
 
-/// Walks a schema by its keywords, so that a property called `type` is no type.
-fn rewrite(owner: &str, schema: &Value) -> Value {
+/// Rebuilds a schema by its keywords, so that a property called `type` is no type; the innermost
+/// parts come first.
+fn walk(schema: &Value, each: &impl Fn(Map<String, Value>) -> Value) -> Value {
     let Value::Object(object) = schema else {
         return schema.clone();
     };
-    let mut out = Map::new();
-    for (key, value) in object {
+    let part = |(key, value): (&String, &Value)| {
         let value = match (key.as_str(), value) {
             ("properties" | "$defs" | "patternProperties", Value::Object(named)) => {
-                let named = named
-                    .iter()
-                    .map(|(name, schema)| (name.clone(), rewrite(owner, schema)));
+                let named = named.iter();
+                let named = named.map(|(name, schema)| (name.clone(), walk(schema, each)));
                 Value::Object(named.collect())
             }
             ("items" | "additionalProperties" | "unevaluatedProperties", schema) => {
-                rewrite(owner, schema)
+                walk(schema, each)
             }
             ("anyOf" | "oneOf" | "allOf" | "prefixItems", Value::Array(parts)) => {
-                Value::Array(parts.iter().map(|part| rewrite(owner, part)).collect())
-            }
-            ("$ref", Value::String(reference)) => {
-                Value::String(reference.replacen("#/$defs/", &format!("#/$defs/{owner}."), 1))
+                Value::Array(parts.iter().map(|part| walk(part, each)).collect())
             }
             (_, value) => value.clone(),
         };
-        out.insert(key.clone(), value);
-    }
-    let is_free = !out.contains_key("enum") && !out.contains_key("const");
-    let takes_text = match out.get("type") {
-        Some(Value::String(kind)) => kind == "string",
-        Some(Value::Array(kinds)) => kinds.iter().any(|kind| kind == "string"),
-        _ => false,
+        (key.clone(), value)
     };
-    match takes_text && is_free {
-        true => json!({"anyOf": [out, {"$ref": "#/$defs/secret"}]}),
-        false => Value::Object(out),
+    each(object.iter().map(part).collect())
+}
+
+/// A reference points to where the owner's definitions have moved.
+fn moved(owner: &str, mut part: Map<String, Value>) -> Map<String, Value> {
+    if let Some(Value::String(reference)) = part.get_mut("$ref") {
+        *reference = reference.replacen("#/$defs/", &format!("#/$defs/{owner}."), 1);
+    }
+    part
+}
+
+/// A secret may stand for any text that is not one of a few words.
+fn with_secrets(part: Map<String, Value>) -> Value {
+    match types(&part).contains(&"string") && is_free(&part) {
+        true => json!({"anyOf": [part, {"$ref": "#/$defs/secret"}]}),
+        false => Value::Object(part),
+    }
+}
+
+/// 1 and 0 may stand for true and false where nothing else takes them.
+fn with_numbers_for_truth(mut part: Map<String, Value>) -> Value {
+    let types = types(&part);
+    let is_truth = types.contains(&"boolean")
+        && types.iter().all(|kind| ["boolean", "null"].contains(kind))
+        && is_free(&part);
+    if is_truth {
+        let mut words = vec![json!(true), json!(false), json!(1), json!(0)];
+        words.extend(types.contains(&"null").then_some(Value::Null));
+        part.remove("type");
+        part.insert("enum".to_owned(), Value::Array(words));
+    }
+    Value::Object(part)
+}
+
+/// Whether no list of words narrows the type.
+fn is_free(part: &Map<String, Value>) -> bool {
+    !part.contains_key("enum") && !part.contains_key("const")
+}
+
+fn types(part: &Map<String, Value>) -> Vec<&str> {
+    match part.get("type") {
+        Some(Value::String(kind)) => vec![kind],
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect(),
+        _ => Vec::new(),
     }
 }

@@ -49,6 +49,9 @@ pub(crate) fn root() -> Value {
     })
 }
 
+/// Where a directive tells an editor its schema, at the top.
+pub(crate) const EDITOR_KEY: &str = "$schema";
+
 /// What the root may be called, from older directives.
 pub(crate) const ROOT_NAME: &str = "matrix";
 

@@ -22,7 +22,7 @@ mod tree;
 mod value;
 
 pub use catalogue::{AgentKind, Catalogue, RoleUse};
-pub use check::{Checked, check, check_schema};
+pub use check::{Checked, check, check_schema, value};
 pub use code::Code;
 pub use compose::json_schema;
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Related, Severity};

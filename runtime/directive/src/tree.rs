@@ -72,6 +72,7 @@ impl Tree<'_> {
                 .push(Diagnostic::error(Code::WrongType, head(node), message).help(help));
             return plan;
         }
+        let node = &without_hint(node);
         if !is_root(node) {
             plan.agents.extend(self.agent(node));
             return plan;
@@ -93,6 +94,18 @@ impl Tree<'_> {
         self.findings.extend(reader.findings);
         value
     }
+}
+
+/// The top without the key that tells an editor where the schema is: it is the editor's alone.
+fn without_hint(node: &Node) -> Node {
+    let mut node = node.clone();
+    if let Kind::Object(object) = &mut node.kind {
+        let is_hint = |member: &Member| {
+            member.key == envelope::EDITOR_KEY && member.value.as_text().is_some()
+        };
+        object.members.retain(|member| !is_hint(member));
+    }
+    node
 }
 
 /// `node` with what stands under `keys` taken out of its brackets, because it is read apart.

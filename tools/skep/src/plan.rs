@@ -256,9 +256,10 @@ fn branches(agents: &[AgentPlan], lead: &str, out: &mut String) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::{fs, path::Path};
+mod examples;
 
+#[cfg(test)]
+mod tests {
     use super::*;
 
     #[test]
@@ -267,36 +268,6 @@ mod tests {
         assert_eq!(checked.plain(DEFAULT_NAME, DEFAULT), "");
         let plan = with_own_agents(checked.plan.unwrap(), json!({}));
         insta::assert_snapshot!(tree(&plan));
-    }
-
-    /// What the real agents say of each example: the errors, and whether there are warnings.
-    fn check_folder(folder: &str, judge: impl Fn(&str, &Checked)) {
-        let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../directives");
-        let mut paths: Vec<_> = fs::read_dir(root.join(folder))
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .filter(|path| path.extension().is_some_and(|end| end == "json"))
-            .collect();
-        paths.sort();
-        assert!(!paths.is_empty(), "{folder}");
-        for path in paths {
-            judge(
-                &path.display().to_string(),
-                &check(&fs::read_to_string(&path).unwrap()),
-            );
-        }
-    }
-
-    #[test]
-    fn every_example_is_what_its_folder_says() {
-        let is_good = |name: &str, checked: &Checked| {
-            assert!(checked.plan.is_some(), "{name}: {:?}", checked.diagnostics);
-        };
-        check_folder(".", is_good);
-        check_folder("trio", is_good);
-        check_folder("broken", |name, checked| {
-            assert!(checked.plan.is_none(), "{name}")
-        });
     }
 
     #[test]

@@ -20,7 +20,9 @@ pub(crate) fn texts(name: &str) -> Vec<(String, String)> {
     let entries = fs::read_dir(folder(name))
         .unwrap()
         .map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
+    // Beside the directives stands their schema, which is none.
+    let is_directive = |path: &PathBuf| path.is_file() && !path.ends_with("schema.json");
+    let mut paths: Vec<PathBuf> = entries.filter(is_directive).collect();
     paths.sort();
     let read = |path: &PathBuf| {
         let name = path.file_stem().unwrap().to_string_lossy().into_owned();

@@ -85,7 +85,7 @@ fn words_of_python_reach_the_agent_as_json() {
         .find(|(name, _)| name == "python")
         .unwrap();
     let expected = json!({
-        "collectors": ["sshd"], "enable_oracle": false, "include_details": true, "alert_role": null
+        "collectors": ["sshd"], "enable_oracle": true, "log_path": null, "report_to_role": null
     });
     assert_eq!(plan(&python).agents[0].config, expected);
 }
@@ -190,13 +190,7 @@ fn the_composed_schema_takes_the_good_directives() {
     for (name, text) in texts("").into_iter().chain(texts("trio")) {
         let findings = skep_directive::check_schema(&text, &schema);
         let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
-        // The older directive writes 1 for true.
-        let expected = if name.starts_with("seed") {
-            vec![Code::NumberAsBool]
-        } else {
-            vec![]
-        };
-        assert_eq!(codes, expected, "{name}");
+        assert_eq!(codes, [], "{name}");
     }
     let wrong = r#"{"children": [{"universal_id": "o", "name": "oracle", "config": {"a": 1}}]}"#;
     let codes = skep_directive::check_schema(wrong, &schema);
