@@ -25,16 +25,4 @@ mod switch;
 
 pub use clock::Clock;
 pub use metrics::Metrics;
-pub use node::{Node, NodeConfig, NodeError, NodeSettings, PEOPLE_PORT, SWARM_PORT};
-
-/// An error and its causes in one line.
-pub(crate) fn error_text(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
-}
+pub use node::{Node, NodeConfig, NodeError, NodeSettings, PEOPLE_PORT, SWARM_PORT, outward};

@@ -2,8 +2,11 @@
 
 mod boot;
 mod links;
+mod outward;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+pub use self::outward::outward;
 
 use arc_swap::ArcSwapOption;
 use skep_agent::{AgentSpec, Door};

@@ -120,8 +120,8 @@ impl Swarm {
         let skep = self.skep.clone();
         let member = self.member(name)?;
         let directive = member.directive.to_string_lossy().into_owned();
-        let listen = member.host.address().to_owned();
-        let args = ["--directive", &directive, "--listen", &listen];
+        // Nobody is told where: each node finds out under which address the others can dial it.
+        let args = ["--directive", &directive, "--listen", "0.0.0.0"];
         let mut node = skep.up(Some(&member.host), &member.home, &args)?;
         let home = member.home.to_string_lossy().into_owned();
         let answers = || {

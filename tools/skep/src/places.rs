@@ -4,7 +4,7 @@ use std::{
     env,
     ffi::OsString,
     fs,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket},
+    net::SocketAddr,
     os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
@@ -40,33 +40,12 @@ pub(crate) fn failure(error: &HomeError) -> Failure {
 }
 
 /// An address that others can use: one that stands for every interface is replaced by the one this
-/// host would speak from. Nothing is sent.
+/// host would speak from.
 pub(crate) fn outward(address: SocketAddr) -> SocketAddr {
-    if !address.ip().is_unspecified() {
-        return address;
-    }
-    // TEST-NET-1 and the documentation prefix (RFC 5737, RFC 3849): routed like any other, owned by
-    // nobody.
-    let v4 = || {
-        speaks_from(
-            Ipv4Addr::UNSPECIFIED.into(),
-            Ipv4Addr::new(192, 0, 2, 1).into(),
-        )
-    };
-    let documentation = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
-    let v6 = || speaks_from(Ipv6Addr::UNSPECIFIED.into(), documentation.into());
-    let found = if address.is_ipv4() {
-        v4()
-    } else {
-        v4().or_else(v6)
-    };
-    SocketAddr::new(found.unwrap_or(address.ip()), address.port())
-}
-
-fn speaks_from(any: IpAddr, to: IpAddr) -> Option<IpAddr> {
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect((to, 9)).ok()?;
-    Some(socket.local_addr().ok()?.ip())
+    skep_node::outward(address)
+        .first()
+        .copied()
+        .unwrap_or(address)
 }
 
 fn choose(
@@ -109,16 +88,6 @@ mod tests {
             expected.map(Path::new),
             "{flag:?} {is_root} {set:?}"
         );
-    }
-
-    #[test]
-    fn an_address_of_one_interface_stays_as_it_is() {
-        for text in ["10.0.0.1:7400", "127.0.0.1:1", "[::1]:7400"] {
-            let address: SocketAddr = text.parse().unwrap();
-            assert_eq!(outward(address), address);
-        }
-        let any: SocketAddr = "0.0.0.0:7400".parse().unwrap();
-        assert_eq!(outward(any).port(), 7400);
     }
 
     #[test]

@@ -12,7 +12,7 @@ use skep_packet::{NodeId, Signed, decode, limits::PACKET_BYTES_MAX};
 use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
-use super::{SWARM_PORT, boot::Base};
+use super::{SWARM_PORT, boot::Base, outward};
 use crate::{
     door::{Keys, NodeDoor},
     signer::Signer,
@@ -50,13 +50,14 @@ impl Links {
             Err(error) => return Err(self.give_up(error).await),
         };
         let address = mesh.local_addr().ok_or("the socket has no address")?;
-        mesh.set_announce(announced(address));
+        let told = outward(address);
+        mesh.set_announce(told.clone());
         let chosen = self.base.config.listen.is_some();
         NodeDoor::change_listening(&self.base.config.home, &self.base.listening, |listening| {
             listening.swarm = Some((address, chosen));
         });
         tracing::info!(%address, node = %self.base.me.node, swarm = %self.base.me.swarm, "listening");
-        let seat = self.seat(identity, mesh.clone(), address)?;
+        let seat = self.seat(identity, mesh.clone(), told)?;
         self.base
             .switch
             .tell(Input::Seat(SeatInput::Taken(Box::new(seat))))
@@ -116,7 +117,7 @@ impl Links {
             }
             (_, bound) => bound,
         };
-        let bound = bound.map_err(|error| crate::error_text(&error))?;
+        let bound = bound.map_err(|error| skep_agent::one_line(&error))?;
         let identity = identity.clone();
         self.base
             .keys
@@ -124,7 +125,7 @@ impl Links {
         Ok(bound)
     }
 
-    fn seat(&self, identity: Identity, mesh: Mesh, address: SocketAddr) -> Result<Seat, String> {
+    fn seat(&self, identity: Identity, mesh: Mesh, told: Vec<SocketAddr>) -> Result<Seat, String> {
         let (switch, keys) = (self.base.switch.clone(), self.base.keys.load_full());
         let keys = keys.ok_or("the keys are gone")?;
         let done = move |result| {
@@ -145,7 +146,7 @@ impl Links {
             shared_keyring: keys.keyring.clone(),
             signer,
             mesh,
-            listen: announced(address),
+            listen: told,
             known: self.known()?,
             identity,
         })
@@ -226,14 +227,5 @@ impl Links {
                 addresses: node.addresses,
             })
             .collect()
-    }
-}
-
-/// The addresses told to peers: none where the socket takes any, since nobody can dial that.
-fn announced(listen: SocketAddr) -> Vec<SocketAddr> {
-    if listen.ip().is_unspecified() || listen.port() == 0 {
-        Vec::new()
-    } else {
-        vec![listen]
     }
 }
