@@ -39,7 +39,8 @@ pub struct Config {
     /// Severities by the words that tell them, the gravest first; for `generic`.
     #[schemars(with = "BTreeMap<String, Vec<String>>")]
     severity_rules: Option<Ordered<Vec<String>>>,
-    /// The role that is told of grave lines in the file of `log_path`.
+    /// The role that severity reports go to: of each patrol, and of grave lines in the file of
+    /// `log_path` as they come.
     report_to_role: Option<String>,
     /// Seconds between two looks at the file of `log_path`.
     #[schemars(range(min = 1, max = 86_400))]
@@ -119,6 +120,8 @@ pub(crate) struct Terms {
     pub(crate) tasks: Vec<Task>,
     pub(crate) severity_rules: SeverityRules,
     pub(crate) watch: Option<Watch>,
+    /// Who gets severity reports.
+    pub(crate) report_to: Option<RolePattern>,
     pub(crate) oracle: Option<OracleTerms>,
     pub(crate) patrol_interval: Duration,
     pub(crate) alert_role: RolePattern,
@@ -130,7 +133,6 @@ pub(crate) struct Terms {
 pub(crate) struct Watch {
     pub(crate) path: PathBuf,
     pub(crate) service_name: String,
-    pub(crate) report_to: RolePattern,
     pub(crate) interval: Duration,
 }
 
@@ -160,7 +162,8 @@ impl Config {
         }
         Ok(Terms {
             tasks: self.tasks()?,
-            watch: self.watch()?,
+            watch: self.watch(),
+            report_to: self.report_to()?,
             oracle: self.enable_oracle.then_some(oracle),
             patrol_interval: Duration::from_secs_f64(hours * 3600.0),
             alert_role: role("alert_role", &self.alert_role)?,
@@ -197,16 +200,21 @@ impl Config {
         Ok(tasks)
     }
 
-    fn watch(&self) -> Result<Option<Watch>, AgentError> {
-        let (Some(path), Some(report_to)) = (&self.log_path, &self.report_to_role) else {
-            return Ok(None);
-        };
-        Ok(Some(Watch {
+    fn watch(&self) -> Option<Watch> {
+        let path = self
+            .log_path
+            .as_ref()
+            .filter(|_| self.report_to_role.is_some())?;
+        Some(Watch {
             path: path.clone(),
             service_name: self.service_name.clone(),
-            report_to: role("report_to_role", report_to)?,
             interval: Duration::from_secs(self.check_interval_sec.max(1)),
-        }))
+        })
+    }
+
+    fn report_to(&self) -> Result<Option<RolePattern>, AgentError> {
+        let named = self.report_to_role.as_deref();
+        named.map(|text| role("report_to_role", text)).transpose()
     }
 }
 
@@ -303,8 +311,9 @@ mod tests {
             terms.severity_rules.0[0],
             ("CRITICAL".to_owned(), vec!["boom".to_owned()])
         );
+        assert_eq!(terms.watch.unwrap().service_name, "app");
         assert_eq!(
-            terms.watch.unwrap().report_to.as_str(),
+            terms.report_to.unwrap().as_str(),
             "hive.forensics.data_feed"
         );
     }

@@ -16,6 +16,7 @@ pub mod offline;
 mod patrol;
 mod question;
 mod read;
+mod reports;
 mod shared;
 mod show;
 mod watch;

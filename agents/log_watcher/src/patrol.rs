@@ -19,6 +19,7 @@ use skep_protocol::digest::DigestReport;
 use skep_protocol::digest::Ordered;
 use skep_protocol::oracle::OracleResponse;
 use skep_protocol::oracle::Window;
+use skep_protocol::status::StatusEvent;
 use skep_sources::Unfinished;
 use tokio::time::sleep;
 
@@ -30,6 +31,7 @@ use crate::question::Question;
 use crate::question::query_id;
 use crate::read::Position;
 use crate::read::Progress;
+use crate::reports;
 use crate::shared::Shared;
 use crate::show;
 
@@ -116,6 +118,7 @@ async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), Store
         positions,
     };
     let seq = after.patrols;
+    let reports = reports(ctx, shared, &report, window);
     let answering = Answering::new(nobody(), ctx.address().clone());
     let asked = shared.terms.oracle.as_ref().filter(|_| has_news(&report));
     let question = asked.map(|terms| Question {
@@ -142,12 +145,40 @@ async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), Store
         if let Some(question) = &question {
             question.open(tx, &answering);
         }
+        for event in &reports {
+            shared.send_report(tx, event);
+        }
         Ok(())
     })
     .await?;
     show(shared, &kept, seq);
     hand_on(ctx, shared, &kept, question);
     Ok(())
+}
+
+/// What somebody who correlates hosts should know, if the directive names one.
+fn reports(
+    ctx: &Ctx<LogWatcher>,
+    shared: &Shared,
+    digest: &DigestReport,
+    window: Window,
+) -> Vec<StatusEvent> {
+    if shared.terms.report_to.is_none() {
+        return Vec::new();
+    }
+    let watch = shared.terms.watch.as_ref();
+    let about = reports::About {
+        origin: ctx.address(),
+        window,
+        // The looks at this file report its lines as they come.
+        except: watch.map(|watch| watch.service_name.as_str()),
+    };
+    let mut reader = reports::Reader::new(&shared.settings(window.until_ms));
+    let (events, n_left_out) = reports::of_digest(digest, &about, &mut reader);
+    if n_left_out > 0 {
+        tracing::warn!(n_left_out, "too much to report: the mildest was left out");
+    }
+    events
 }
 
 /// Whether there is anything to ask an oracle about.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -20,6 +21,7 @@ use skep_protocol::alert::Alert;
 use skep_protocol::callback::CMD_CALLBACK;
 use skep_protocol::callback::Callback;
 use skep_protocol::callback::Thread;
+use skep_protocol::status::StatusEvent;
 use skep_sources::Host;
 use skep_sources::Own;
 use skep_sources::Unfinished;
@@ -32,6 +34,9 @@ use crate::read::Reader;
 
 /// Digests on demand that may be in the making at a time; one more is refused.
 const JOBS_MAX: usize = 8;
+
+/// How long a severity report waits for somebody who takes it; then it explains nothing any more.
+const REPORT_TTL: Duration = Duration::from_hours(6);
 
 /// An alert's words in the node's own log are cut here.
 const LOGGED_BYTES_MAX: usize = 1024;
@@ -159,6 +164,14 @@ impl Shared {
             tracing::error!(cause, %level, msg, "an alert waits for someone to tell people");
         } else {
             tracing::info!(cause, %level, "alert");
+        }
+    }
+
+    /// Sends a severity report when the transaction is on disk, if the directive names who gets it.
+    pub(crate) fn send_report(&self, tx: &mut Tx, event: &StatusEvent) {
+        if let Some(role) = &self.terms.report_to {
+            let outgoing = Outgoing::to_role(role.clone(), event).kind(Kind::Status);
+            tx.send(outgoing.durable().ttl(REPORT_TTL));
         }
     }
 

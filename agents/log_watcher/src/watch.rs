@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use skep_agent::Ctx;
-use skep_agent::Outgoing;
 use skep_agent::StoreError;
 use skep_lines::neutral_cut;
-use skep_packet::Kind;
 use skep_protocol::digest::CollectorReport;
+use skep_protocol::oracle::Window;
 use skep_protocol::severity::Severity;
 use skep_protocol::status::StatusEvent;
 use skep_sources::Unfinished;
@@ -21,10 +20,17 @@ use crate::patrol::StopOnDrop;
 use crate::read::Position;
 use crate::read::Progress;
 use crate::read::Task;
+use crate::reports::About;
+use crate::reports::Group;
+use crate::reports::LINE;
+use crate::reports::Reader;
 use crate::shared::Shared;
 
 /// The position's key.
 const POSITION: &str = "watch/position";
+
+/// The collector that reads the file.
+const ANY: &str = "generic";
 
 /// The level of lines that nobody needs to hear of.
 const QUIET: &str = "info";
@@ -44,25 +50,23 @@ pub(crate) async fn look_on(ctx: Ctx<LogWatcher>, shared: Arc<Shared>, watch: Wa
     }
 }
 
+/// The position and the report commit together: each grave line is reported once.
 async fn look(ctx: &Ctx<LogWatcher>, shared: &Shared, watch: &Watch) -> Result<(), StoreError> {
     let before: Option<Position> = ctx.get(POSITION)?;
     let is_first = before.is_none();
     let (report, after) = read(ctx, shared, watch, before.clone().unwrap_or_default()).await;
-    if before.as_ref() != Some(&after) {
-        ctx.tx(|tx| {
-            tx.put(POSITION, &after);
-            Ok(())
-        })
-        .await?;
+    if before.as_ref() == Some(&after) {
+        return Ok(());
     }
-    let event = event(ctx, watch, &report).filter(|_| !is_first);
-    if let Some(event) = event {
-        let outgoing = Outgoing::to_role(watch.report_to.clone(), &event);
-        if let Err(error) = ctx.send(outgoing.kind(Kind::Status).best_effort()).await {
-            tracing::debug!(%error, "nobody hears of grave lines");
+    let event = event(ctx, shared, watch, &report).filter(|_| !is_first);
+    ctx.tx(|tx| {
+        tx.put(POSITION, &after);
+        if let Some(event) = &event {
+            shared.send_report(tx, event);
         }
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn read(
@@ -91,30 +95,45 @@ async fn read(
 }
 
 /// What the grave lines come to, if there are any.
-fn event(ctx: &Ctx<LogWatcher>, watch: &Watch, found: &CollectorReport) -> Option<StatusEvent> {
+fn event(
+    ctx: &Ctx<LogWatcher>,
+    shared: &Shared,
+    watch: &Watch,
+    found: &CollectorReport,
+) -> Option<StatusEvent> {
     let grave = found
         .totals
         .0
         .iter()
         .filter(|(level, n)| level != QUIET && *n > 0);
-    let (gravest, _) = grave.clone().next()?;
+    let (gravest, n) = grave.clone().next()?;
     let counts: Vec<String> = grave.map(|(level, n)| format!("{n} {level}")).collect();
     let section = found
         .sections
         .iter()
         .find(|section| section.name == *gravest);
-    let newest = section.and_then(|section| section.lines.last());
-    let shown = newest.map(|line| neutral_cut(line.text.as_bytes(), SHOWN_CHARS_MAX));
-    Some(StatusEvent {
-        origin: ctx.address().clone(),
-        subject: watch.service_name.clone(),
-        state: "log_entry_detected".to_owned(),
-        severity: gravest.parse().unwrap_or(Severity::Warning),
-        detail: format!(
-            "{}; the newest: {}",
-            counts.join(", "),
-            shown.unwrap_or_default()
-        ),
-        timestamp: ctx.now().unix_ms,
-    })
+    let lines = section.map_or(&[][..], |section| section.lines.as_slice());
+    let shown = lines
+        .last()
+        .map(|line| neutral_cut(line.text.as_bytes(), SHOWN_CHARS_MAX));
+    let now_ms = ctx.now().unix_ms;
+    let about = About {
+        origin: ctx.address(),
+        window: Window {
+            from_ms: now_ms,
+            until_ms: now_ms,
+        },
+        except: None,
+    };
+    let mut reader = Reader::new(&shared.settings(now_ms));
+    let mut group = Group::new(&about, *n);
+    group.take(&mut reader, ANY, lines.iter().rev());
+    let severity = gravest.parse().unwrap_or(Severity::Warning);
+    let mut event = group.event(&about, &watch.service_name, LINE, severity);
+    event.detail = format!(
+        "{}; the newest: {}",
+        counts.join(", "),
+        shown.unwrap_or_default()
+    );
+    Some(event)
 }

@@ -5,5 +5,6 @@ mod asking;
 mod demand;
 mod offline;
 mod patrols;
+mod reporting;
 mod watching;
 mod world;

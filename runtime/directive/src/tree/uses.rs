@@ -83,7 +83,8 @@ impl Tree<'_> {
     }
 }
 
-/// Whether the config leaves the use on; where it says nothing, the key's default decides.
+/// Whether the config leaves the use on; where it says nothing, the key's default decides: false
+/// and null are off.
 fn is_on(node: &Node, kind: &AgentKind, role_use: &RoleUse) -> bool {
     let Some(switch) = &role_use.switch else {
         return true;
@@ -95,5 +96,5 @@ fn is_on(node: &Node, kind: &AgentKind, role_use: &RoleUse) -> bool {
         .config_schema
         .get("properties")
         .and_then(|all| all.get(switch)?.get("default"));
-    !matches!(default, Some(Value::Bool(false)))
+    !matches!(default, Some(Value::Bool(false) | Value::Null))
 }
