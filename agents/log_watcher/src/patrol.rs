@@ -173,8 +173,8 @@ fn reports(
         // The looks at this file report its lines as they come.
         except: watch.map(|watch| watch.service_name.as_str()),
     };
-    let mut reader = reports::Reader::new(&shared.settings(window.until_ms));
-    let (events, n_left_out) = reports::of_digest(digest, &about, &mut reader);
+    let settings = shared.settings(window.until_ms);
+    let (events, n_left_out) = reports::of_digest(digest, &about, &settings);
     if n_left_out > 0 {
         tracing::warn!(n_left_out, "too much to report: the mildest was left out");
     }

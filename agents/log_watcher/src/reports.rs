@@ -17,6 +17,8 @@ use skep_protocol::status::EVIDENCE_MAX;
 use skep_protocol::status::SeverityReport;
 use skep_protocol::status::StatusEvent;
 
+use crate::digest::Settings;
+
 pub(crate) use self::clue::Clue;
 pub(crate) use self::clue::Reader;
 use self::rules::By;
@@ -44,13 +46,14 @@ pub(crate) struct About<'a> {
 pub(crate) fn of_digest(
     digest: &DigestReport,
     about: &About<'_>,
-    reader: &mut Reader,
+    settings: &Settings,
 ) -> (Vec<StatusEvent>, usize) {
     let mut events = Vec::new();
     for (name, found) in &digest.collectors.0 {
         if about.except == Some(name.as_str()) {
             continue;
         }
+        let reader = &mut Reader::new(settings, name);
         let mut rules = RULES
             .iter()
             .filter(|rule| rule.collector == name)
@@ -93,7 +96,7 @@ fn of_levels(
 ) -> Option<StatusEvent> {
     let (severity, section) = gravest(found)?;
     let mut group = Group::new(about, section.count);
-    group.take(reader, name, section.lines.iter().rev());
+    group.take(reader, section.lines.iter().rev());
     if (section.lines.len() as u64) < section.count {
         group.began_before(about);
     }
@@ -138,11 +141,10 @@ impl Group {
     pub(crate) fn take<'a>(
         &mut self,
         reader: &mut Reader,
-        collector: &str,
         lines: impl Iterator<Item = &'a EvidenceLine>,
     ) {
         for line in lines {
-            let clue = reader.read(collector, &line.text);
+            let clue = reader.read(&line.text);
             self.take_one(line, clue);
         }
     }
@@ -234,7 +236,7 @@ fn sources(
     for row in grave.iter().take(ROWS_MAX) {
         let mut group = Group::new(about, times(row));
         for line in evidence() {
-            let clue = reader.read(rule.collector, &line.text);
+            let clue = reader.read(&line.text);
             if clue.source.as_deref() == Some(row.key.as_str()) {
                 group.take_one(line, clue);
             }
@@ -274,7 +276,7 @@ fn lines(
         }
         n_unseen += section.count.saturating_sub(section.lines.len() as u64);
         for line in section.lines.iter().rev() {
-            let clue = reader.read(rule.collector, &line.text);
+            let clue = reader.read(&line.text);
             let who = clue.without_time();
             let known = groups.iter_mut().find(|(known, _)| *known == who);
             let group = match known {
@@ -319,7 +321,7 @@ fn whole(
         let lines = section
             .into_iter()
             .flat_map(|section| section.lines.iter().rev());
-        group.take(reader, rule.collector, lines);
+        group.take(reader, lines);
     }
     if (group.report.evidence.len() as u64) < count {
         group.began_before(about);

@@ -29,9 +29,6 @@ use crate::shared::Shared;
 /// The position's key.
 const POSITION: &str = "watch/position";
 
-/// The collector that reads the file.
-const ANY: &str = "generic";
-
 /// The level of lines that nobody needs to hear of.
 const QUIET: &str = "info";
 
@@ -125,9 +122,9 @@ fn event(
         },
         except: None,
     };
-    let mut reader = Reader::new(&shared.settings(now_ms));
+    let mut reader = Reader::new(&shared.settings(now_ms), &watch.service_name);
     let mut group = Group::new(&about, *n);
-    group.take(&mut reader, ANY, lines.iter().rev());
+    group.take(&mut reader, lines.iter().rev());
     let severity = gravest.parse().unwrap_or(Severity::Warning);
     let mut event = group.event(&about, &watch.service_name, LINE, severity);
     event.detail = format!(

@@ -1,16 +1,20 @@
 //! Who, whence and when, read out of a line of evidence.
 
-use skep_lines::Clock;
-use skep_lines::Line;
-use skep_lines::Splitter;
-use skep_lines::neutral_cut;
-use skep_lines::service::sshd;
-use skep_lines::service::systemd;
+use skep_lines::Value;
 
+use crate::digest::Explainer;
 use crate::digest::Settings;
 
-/// Longest name that is taken out of a line, in bytes.
-const NAME_BYTES_MAX: usize = 255;
+/// Longest name that is taken out of a line, in characters.
+const NAME_CHARS_MAX: usize = 255;
+
+/// The attributes that say what a line is about, the most telling first.
+const OBJECTS: [&str; 4] = [
+    "systemd.unit",
+    "process.executable.name",
+    "system.device",
+    "package.name",
+];
 
 /// What a line says of who, whence, what and when.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,53 +35,32 @@ impl Clue {
     }
 }
 
-/// Reads clues, one line after the other.
-pub(crate) struct Reader {
-    clock: Clock,
-    splitter: Splitter,
-}
+/// Reads the clues of one collector's lines.
+pub(crate) struct Reader(Option<Explainer>);
 
 impl Reader {
-    pub(crate) fn new(settings: &Settings) -> Self {
-        Self {
-            clock: Clock::new(settings.zone.clone(), settings.now_unix_s),
-            splitter: Splitter::default(),
+    /// A reader of the collector's lines; one without rules of its own has lines of any kind.
+    pub(crate) fn new(settings: &Settings, collector: &str) -> Self {
+        let named = Explainer::new(settings, Some(collector));
+        Self(named.or_else(|| Explainer::new(settings, None)))
+    }
+
+    /// What a line says.
+    pub(crate) fn read(&mut self, text: &str) -> Clue {
+        let Some(explainer) = &mut self.0 else {
+            return Clue::default();
+        };
+        let record = explainer.line(text.as_bytes()).record;
+        let text = |name: &str| match record.attribute(name)? {
+            Value::Text(text) => Some(text.chars().take(NAME_CHARS_MAX).collect()),
+            Value::Number(number) => Some(number.to_string()),
+        };
+        let unix_ms = record.timestamp_ns.map(|ns| ns / 1_000_000);
+        Clue {
+            unix_ms: unix_ms.and_then(|ms| u64::try_from(ms).ok()),
+            source: text("source.address"),
+            user: text("user.name"),
+            object: OBJECTS.into_iter().find_map(text),
         }
     }
-
-    /// What a line of a collector says.
-    pub(crate) fn read(&mut self, collector: &str, text: &str) -> Clue {
-        let line = self.splitter.split(text.as_bytes());
-        let unix_ns = self.clock.resolve(line.stamp);
-        let mut clue = match collector {
-            "sshd" => of_sshd(&line),
-            "systemd" => of_systemd(&line),
-            _ => Clue::default(),
-        };
-        clue.unix_ms = unix_ns.and_then(|ns| u64::try_from(ns / 1_000_000).ok());
-        clue
-    }
-}
-
-fn of_sshd(line: &Line<'_>) -> Clue {
-    let Some(event) = sshd::event(line.body) else {
-        return Clue::default();
-    };
-    Clue {
-        source: named(event.source),
-        user: event.user.and_then(|user| named(&user.bytes())),
-        ..Clue::default()
-    }
-}
-
-fn of_systemd(line: &Line<'_>) -> Clue {
-    let event = systemd::event(line.app, line.body);
-    Clue {
-        object: event.and_then(|event| named(event.subject)),
-        ..Clue::default()
-    }
-}
-
-fn named(bytes: &[u8]) -> Option<String> {
-    (!bytes.is_empty()).then(|| neutral_cut(bytes, NAME_BYTES_MAX))
 }

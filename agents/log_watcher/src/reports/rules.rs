@@ -46,7 +46,7 @@ pub(super) const RULES: &[Rule] = &[
     rule(
         "sshd",
         "login_after_failures",
-        Severity::Critical,
+        Severity::Warning,
         By::Line,
         &["login_after_failures"],
         1,
