@@ -8,6 +8,7 @@ mod collector;
 mod collectors;
 mod evidence;
 mod explain;
+mod hours;
 mod merge;
 mod render;
 mod report;
@@ -15,6 +16,7 @@ mod settings;
 mod span;
 mod table;
 mod tally;
+mod traces;
 
 pub use self::collector::Collector;
 pub use self::collector::OpenState;

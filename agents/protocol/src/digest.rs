@@ -7,6 +7,7 @@ mod coverage;
 mod ordered;
 mod report;
 mod table;
+mod traces;
 
 use serde::Deserialize;
 use serde::Serialize;
@@ -24,6 +25,11 @@ pub use self::report::Section;
 pub use self::table::Other;
 pub use self::table::Row;
 pub use self::table::Table;
+pub use self::traces::HourCounts;
+pub use self::traces::Login;
+pub use self::traces::Trace;
+pub use self::traces::TraceGroup;
+pub use self::traces::Traces;
 use crate::callback::Format;
 use crate::flag::flag;
 

@@ -192,6 +192,7 @@ impl Collector {
         if let Some(unix_ns) = unix_ns {
             self.span.see(unix_ns);
         }
+        self.tally.turn(unix_ns);
         let place = Place {
             source,
             seq: self.sources[source].lines,

@@ -9,6 +9,7 @@ use skep_protocol::digest::Other;
 use skep_protocol::digest::Row;
 use skep_protocol::digest::Section;
 use skep_protocol::digest::Table as ReportTable;
+use skep_protocol::digest::Traces;
 
 use super::collector::Collector;
 use super::evidence::Evidence;
@@ -66,6 +67,17 @@ pub(super) fn report(collector: &Collector, options: &ReportOptions) -> Collecto
         tables,
         sections,
         coverage: coverage(collector),
+        traces: traces(collector),
+    }
+}
+
+fn traces(collector: &Collector) -> Traces {
+    let (shape, tally) = (&collector.shape, &collector.tally);
+    let (groups, logins) = tally.tracks.report();
+    Traces {
+        hours: tally.hours.report(&shape.totals, &tally.totals),
+        groups,
+        logins,
     }
 }
 

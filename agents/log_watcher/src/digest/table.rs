@@ -13,7 +13,7 @@ use foldhash::fast::RandomState;
 use serde::Deserialize;
 use serde::Serialize;
 
-use self::key::Key;
+pub(super) use self::key::Key;
 
 /// A table holds at most this many keys; then it drops the smallest and becomes approximate.
 pub const TABLE_KEYS_MAX: usize = 100_000;

@@ -2,8 +2,10 @@
 
 use super::evidence::Evidence;
 use super::evidence::Place;
+use super::hours::Hours;
 use super::table::COLUMNS_MAX;
 use super::table::Table;
+use super::traces::Tracks;
 
 /// What the rules of a service count, and under which names it is reported.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,6 +43,8 @@ pub(super) struct Tally {
     pub(super) totals: Vec<u64>,
     pub(super) tables: Vec<Table>,
     pub(super) sections: Vec<Evidence>,
+    pub(super) hours: Hours,
+    pub(super) tracks: Tracks,
 }
 
 impl Tally {
@@ -49,11 +53,26 @@ impl Tally {
             totals: vec![0; shape.totals.len()],
             tables: vec![Table::default(); shape.tables.len()],
             sections: vec![Evidence::default(); shape.sections.len()],
+            hours: Hours::default(),
+            tracks: Tracks::default(),
         }
     }
 
+    /// A line follows: what is counted from now on counts in its hour.
+    #[inline]
+    pub(super) fn turn(&mut self, unix_ns: Option<i64>) {
+        if let Some(unix_ns) = unix_ns {
+            self.tracks.hour = self.hours.turn(unix_ns, &self.totals);
+        }
+        self.hours.line();
+    }
+
     /// Adds the counts of later lines; `moved` says where their places are here.
-    pub(super) fn merge(&mut self, later: Self, moved: impl Fn(Place) -> Place) {
+    pub(super) fn merge(&mut self, mut later: Self, moved: impl Fn(Place) -> Place) {
+        self.hours.close(&self.totals);
+        later.hours.close(&later.totals);
+        self.hours.merge(later.hours);
+        self.tracks.merge(later.tracks);
         for (total, n) in self.totals.iter_mut().zip(later.totals) {
             *total += n;
         }
@@ -63,5 +82,6 @@ impl Tally {
         for (evidence, theirs) in self.sections.iter_mut().zip(&later.sections) {
             evidence.merge(theirs, &moved);
         }
+        self.hours.go_on(&self.totals);
     }
 }

@@ -54,6 +54,7 @@ fn report() -> Report {
 fn anomaly() -> Report {
     let finding = Finding {
         title: "guessing of passwords".to_owned(),
+        shape: String::new(),
         severity: Severity::Error,
         evidence: vec!["sshd/1:1".to_owned()],
         confidence: 90,

@@ -165,6 +165,7 @@ fn grounded(
         .map(|advice| restore(advice, TEXT_CHARS_MAX));
     Some(Finding {
         title: format!("model: {title}"),
+        shape: String::new(),
         severity: severity.min(RAISED_MAX),
         evidence,
         confidence: percent(&claim.confidence),

@@ -14,6 +14,7 @@ use serde::ser::SerializeMap;
 use super::coverage::Coverage;
 use super::ordered::Ordered;
 use super::table::Table;
+use super::traces::Traces;
 
 /// A digest of the logs of one host.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,7 +26,7 @@ pub struct DigestReport {
 /// What one collector found.
 ///
 /// Shape: a map of `headline`, `lines_read`, `totals`, the tables under their names (all of which
-/// begin with `by_`), `sections`, `coverage`.
+/// begin with `by_`), `sections`, `coverage`, and `traces` where there are any.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CollectorReport {
     /// What it comes to, in one line.
@@ -40,6 +41,8 @@ pub struct CollectorReport {
     pub sections: Vec<Section>,
     /// What all this stands on.
     pub coverage: Coverage,
+    /// How the counts lie in time, and who left them.
+    pub traces: Traces,
 }
 
 /// Some lines of one kind.
@@ -66,7 +69,7 @@ pub struct EvidenceLine {
 
 impl Serialize for CollectorReport {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(5 + self.tables.0.len()))?;
+        let mut map = serializer.serialize_map(None)?;
         map.serialize_entry("headline", &self.headline)?;
         map.serialize_entry("lines_read", &self.lines_read)?;
         map.serialize_entry("totals", &self.totals)?;
@@ -75,6 +78,9 @@ impl Serialize for CollectorReport {
         }
         map.serialize_entry("sections", &self.sections)?;
         map.serialize_entry("coverage", &self.coverage)?;
+        if !self.traces.is_empty() {
+            map.serialize_entry("traces", &self.traces)?;
+        }
         map.end()
     }
 }
@@ -103,6 +109,7 @@ impl<'de> Visitor<'de> for ReportVisitor {
                 "totals" => report.totals = map.next_value()?,
                 "sections" => report.sections = map.next_value()?,
                 "coverage" => report.coverage = map.next_value()?,
+                "traces" => report.traces = map.next_value()?,
                 _ if name.starts_with("by_") => {
                     let mut table: Table = map.next_value()?;
                     if table.field.is_empty() {

@@ -91,6 +91,9 @@ pub fn check(report: &Report, evidence: &BTreeSet<String>) -> Result<(), ReportE
     }
     for finding in &report.findings {
         text("title", &finding.title, TEXT_CHARS_MAX)?;
+        if !finding.shape.is_empty() {
+            text("shape", &finding.shape, TEXT_CHARS_MAX)?;
+        }
         certainty(finding.confidence)?;
         list("lines of evidence", finding.evidence.len(), EVIDENCE_MAX)?;
         if let Some(advice) = &finding.advice {

@@ -9,6 +9,10 @@ pub const DIGEST_BYTES_MAX: usize = 200 * 1024;
 /// Rows of a table and lines of a section that are tried, the most first.
 const STEPS: [(usize, usize); 6] = [(200, 100), (100, 50), (50, 20), (20, 10), (5, 3), (0, 0)];
 
+/// Traces of a kind that stay whatever a table loses: verdicts stand on them, and a flood of large
+/// rows must not push them out.
+const TRACES_MIN: usize = 40;
+
 /// The digest, or as much of it as fits: totals stay, tables lose their smallest rows (which
 /// `other` then counts), sections lose their oldest lines. What still does not fit then loses its
 /// last collectors.
@@ -40,6 +44,7 @@ fn cut(collector: &mut CollectorReport, rows_max: usize, lines_max: usize) {
     for (_, table) in &mut collector.tables.0 {
         cut_table(table, rows_max);
     }
+    collector.traces.cut(rows_max.max(TRACES_MIN));
     for section in &mut collector.sections {
         let n_old = section.lines.len().saturating_sub(lines_max);
         section.lines.drain(..n_old);

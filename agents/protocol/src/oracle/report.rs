@@ -38,6 +38,10 @@ pub struct Report {
 pub struct Finding {
     /// What it is, in one line.
     pub title: String,
+    /// The kind of thing it is, for programs: `password_spraying`, `port_scan`, …; empty where it
+    /// has no name.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub shape: String,
     /// How grave it is.
     pub severity: Severity,
     /// The lines that show it, by their ids in the digest.

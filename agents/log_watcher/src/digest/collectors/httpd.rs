@@ -19,6 +19,7 @@ use crate::digest::settings::Settings;
 use crate::digest::tally::Shape;
 use crate::digest::tally::TableShape;
 use crate::digest::tally::Tally;
+use crate::digest::traces::Attempt;
 
 const REQUESTS: usize = 0;
 const BYTES: usize = 1;
@@ -160,6 +161,14 @@ impl Httpd {
         }
         if let Some(count) = self.statuses.get_mut(usize::from(access.status)) {
             *count += 1;
+        }
+        if class == 4 {
+            tally.tracks.attempt(Attempt {
+                source: access.source,
+                target: &access.url_path(),
+                known: false,
+                n: 1,
+            });
         }
         if class == 5 {
             tally.sections[SECTION_5XX].push(seen.place, seen.raw, 1);

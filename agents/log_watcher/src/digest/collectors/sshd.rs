@@ -20,6 +20,7 @@ use crate::digest::settings::Settings;
 use crate::digest::tally::Shape;
 use crate::digest::tally::TableShape;
 use crate::digest::tally::Tally;
+use crate::digest::traces::Attempt;
 
 /// So many failures before a login from the same source are worth a look.
 const FAILURES_BEFORE_LOGIN_MIN: u64 = 5;
@@ -153,18 +154,27 @@ fn count_failed(tally: &mut Tally, user: &[u8], source: &[u8], unknown: bool, n:
         tally.tables[BY_SOURCE].count(source, n);
     }
     tally.tables[BY_USER].count(user, n);
+    tally.tracks.attempt(Attempt {
+        source,
+        target: user,
+        known: !unknown,
+        n,
+    });
 }
 
 /// Counts a login; failures of its source so far stand beside it.
-fn count_accepted(tally: &mut Tally, source: &[u8], n: u64) {
+fn count_accepted(tally: &mut Tally, user: &[u8], source: &[u8], n: u64) {
     tally.totals[ACCEPTED] += n;
     let [failures, _] = tally.tables[BY_SOURCE].get(source);
     let [_, known] = tally.tables[LOGINS].get(source);
     tally.tables[LOGINS].add(source, [n, failures.saturating_sub(known)]);
+    tally.tracks.login(user, source, n, failures);
 }
 
 /// The failures before a later login include all that came here.
 fn merge_logins(tally: &mut Tally, later: &mut Tally) {
+    let before = &tally.tables[BY_SOURCE];
+    later.tracks.precede(|source| before.get(source)[0]);
     let sources: Vec<Vec<u8>> = later.tables[LOGINS]
         .iter()
         .map(|(source, _)| source.to_vec())

@@ -65,6 +65,7 @@ impl Rules for Systemd {
             Kind::UnitFailed => {
                 tally.totals[UNITS_FAILED] += 1;
                 tally.tables[BY_UNIT].add(event.subject, [1, 0]);
+                tally.tracks.unit(event.subject);
                 0
             }
             Kind::OomKill => {
@@ -79,6 +80,7 @@ impl Rules for Systemd {
             }
             Kind::Restart => {
                 tally.tables[BY_UNIT].add(event.subject, [0, 1]);
+                tally.tracks.unit(event.subject);
                 3
             }
             Kind::DiskError => 4,

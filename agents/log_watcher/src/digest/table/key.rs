@@ -8,13 +8,13 @@ const INLINE_BYTES: usize = 22;
 
 /// Some bytes, inline when there are few.
 #[derive(Debug, Clone)]
-pub(super) enum Key {
+pub(in crate::digest) enum Key {
     Inline(u8, [u8; INLINE_BYTES]),
     Heap(Box<[u8]>),
 }
 
 impl Key {
-    pub(super) fn new(bytes: &[u8]) -> Self {
+    pub(in crate::digest) fn new(bytes: &[u8]) -> Self {
         if bytes.len() > INLINE_BYTES {
             return Self::Heap(bytes.into());
         }
@@ -23,14 +23,14 @@ impl Key {
         Self::Inline(bytes.len() as u8, inline)
     }
 
-    pub(super) fn bytes(&self) -> &[u8] {
+    pub(in crate::digest) fn bytes(&self) -> &[u8] {
         match self {
             Self::Inline(len, inline) => &inline[..usize::from(*len)],
             Self::Heap(bytes) => bytes,
         }
     }
 
-    pub(super) fn heap_bytes(&self) -> usize {
+    pub(in crate::digest) fn heap_bytes(&self) -> usize {
         match self {
             Self::Inline(..) => 0,
             Self::Heap(bytes) => bytes.len(),

@@ -7,6 +7,7 @@ fn report() -> Report {
         summary: "212 failed logins".to_owned(),
         findings: vec![Finding {
             title: "brute force".to_owned(),
+            shape: "brute_force".to_owned(),
             severity: Severity::Warning,
             evidence: vec!["sshd/1:7".to_owned()],
             confidence: 90,

@@ -14,6 +14,7 @@ use super::pending::Head;
 use super::pending::Pending;
 use crate::digest::collectors::Seen;
 use crate::digest::tally::Tally;
+use crate::digest::traces;
 
 /// A connection that says nothing for this long has ended: process ids recur.
 const OPEN_NS_MAX: i64 = 600 * 1_000_000_000;
@@ -107,14 +108,14 @@ impl Connections {
             Kind::InvalidUser => self.pending(key, now_ns, tally).invalid += n,
             Kind::Accepted => {
                 self.end(key, now_ns, tally);
-                super::count_accepted(tally, source, n);
+                super::count_accepted(tally, &user, source, n);
             }
             Kind::EndedUnauthenticated => {
                 let ended = self.end(key, now_ns, tally);
                 if ended.failed {
                     return 0;
                 }
-                count_probe(tally, &user, source);
+                count_probe(tally, &user, source, unknown);
                 if ended.head
                     && let Some(head) = self.heads.get_mut(&key)
                 {
@@ -318,10 +319,16 @@ fn close(heads: &mut HashMap<Key, Head, RandomState>, key: Key, is_head: bool) {
     }
 }
 
-fn count_probe(tally: &mut Tally, user: &[u8], source: &[u8]) {
+fn count_probe(tally: &mut Tally, user: &[u8], source: &[u8], unknown: bool) {
     tally.totals[PROBES] += 1;
     tally.tables[super::BY_SOURCE].add(source, [0, 1]);
     tally.tables[super::BY_USER].add(user, [0, 1]);
+    tally.tracks.attempt(traces::Attempt {
+        source,
+        target: user,
+        known: !unknown,
+        n: 1,
+    });
 }
 
 /// FNV-1a: equal on every host and in every release, as checkpoints need.

@@ -10,6 +10,7 @@ use crate::digest::collectors::sshd::PROBES;
 use crate::digest::collectors::sshd::pending::Head;
 use crate::digest::collectors::sshd::pending::Pending;
 use crate::digest::tally::Tally;
+use crate::digest::traces;
 
 impl Connections {
     /// Goes on with the connections of later lines.
@@ -74,9 +75,18 @@ impl Connections {
         if earlier.failed
             && let Some(probe) = head.probe.take()
         {
-            later_tally.totals[PROBES] -= 1;
             later_tally.tables[BY_SOURCE].subtract(&probe.source, [0, 1]);
             later_tally.tables[BY_USER].subtract(&probe.user, [0, 1]);
+            later_tally.tracks.take_back(traces::Attempt {
+                source: &probe.source,
+                target: &probe.user,
+                known: !probe.unknown,
+                n: 1,
+            });
+            later_tally.hours.close(&later_tally.totals);
+            later_tally.hours.retract(PROBES, 1);
+            later_tally.totals[PROBES] -= 1;
+            later_tally.hours.go_on(&later_tally.totals);
         }
         if head.failed {
             earlier.invalid = 0;
