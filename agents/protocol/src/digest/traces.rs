@@ -51,7 +51,7 @@ pub struct Trace {
     /// What it did: attempts, requests that were refused, packets that were blocked, restarts.
     pub n: u64,
     /// At how many different things: names, paths, ports; of an account, from how many sources. An
-    /// estimate, near by 10 %.
+    /// estimate, within a fifth.
     pub wide: u64,
     /// Attempts at accounts that this host has, those left out that every host has.
     pub known: u64,
@@ -110,18 +110,21 @@ impl Traces {
 
 impl TraceGroup {
     fn cut(&mut self, rows_max: usize) {
-        if self.rows.len() <= rows_max {
-            return;
+        if self.rows.len() > rows_max {
+            let longest =
+                |a: &Trace, b: &Trace| (b.hours, b.n, &a.key).cmp(&(a.hours, a.n, &b.key));
+            self.rows.sort_by(longest);
+            let mut rest = self.rows.split_off(rows_max / 2);
+            rest.sort_by(most);
+            rest.truncate(rows_max - self.rows.len());
+            self.rows.append(&mut rest);
         }
-        self.rows
-            .sort_by(|a, b| (b.hours, b.n).cmp(&(a.hours, a.n)).then(a.key.cmp(&b.key)));
-        let mut rest = self.rows.split_off(rows_max / 2);
-        rest.sort_by(|a, b| (b.n, b.hours).cmp(&(a.n, a.hours)).then(a.key.cmp(&b.key)));
-        rest.truncate(rows_max - self.rows.len());
-        self.rows.append(&mut rest);
-        self.rows
-            .sort_by(|a, b| (b.n, b.hours).cmp(&(a.n, a.hours)).then(a.key.cmp(&b.key)));
+        self.rows.sort_by(most);
     }
+}
+
+fn most(a: &Trace, b: &Trace) -> std::cmp::Ordering {
+    (b.n, b.hours, &a.key).cmp(&(a.n, a.hours, &b.key))
 }
 
 fn is_empty(groups: &Ordered<TraceGroup>) -> bool {
