@@ -74,6 +74,7 @@ fn guessing(name: &str, collector: &CollectorReport) -> Option<Finding> {
     let sections = ["failed", "invalid_user", "probes"];
     let lines = sections.iter().filter_map(|name| section(collector, name));
     Some(Finding {
+        shape: String::new(),
         title,
         severity: Severity::Warning,
         evidence: naming(lines, &keys),
@@ -121,6 +122,7 @@ fn login_after_failures(collector: &CollectorReport) -> Option<Finding> {
         |(source, failures)| format!("{source}, after {failures} failures there"),
     );
     Some(Finding {
+        shape: String::new(),
         title: format!("{logins} came from {whence}"),
         severity,
         evidence: ids(section.lines.iter()),
@@ -156,6 +158,7 @@ fn server_errors(name: &str, collector: &CollectorReport) -> Option<Finding> {
         return None;
     };
     Some(Finding {
+        shape: String::new(),
         title,
         severity,
         evidence: ids(section(collector, of)
@@ -179,6 +182,7 @@ fn of_the_system(collector: &CollectorReport) -> Vec<Finding> {
             .into_iter()
             .flat_map(|found| &found.lines);
         (n > 0).then(|| Finding {
+            shape: String::new(),
             title,
             severity,
             evidence: ids(lines),
@@ -231,6 +235,7 @@ fn levels(name: &str, collector: &CollectorReport) -> Option<Finding> {
     let n = total(collector, level);
     let lines = if n == 1 { "line" } else { "lines" };
     Some(Finding {
+        shape: String::new(),
         title: format!("{name}: {n} {level} {lines}"),
         severity,
         evidence: ids(section(collector, level)

@@ -46,6 +46,7 @@ pub(super) fn look(name: &str, collector: &CollectorReport, miner: &mut Miner) -
     };
     evidence.truncate(EVIDENCE_MAX);
     Some(Finding {
+        shape: String::new(),
         title,
         severity: Severity::Notice,
         evidence,

@@ -141,6 +141,7 @@ fn numbers(collector: &CollectorReport) -> impl Iterator<Item = (&str, u64)> {
 
 fn finding(title: String, confidence: u8) -> Finding {
     Finding {
+        shape: String::new(),
         title,
         severity: Severity::Notice,
         evidence: Vec::new(),
