@@ -5,7 +5,10 @@ mod records;
 use std::time::Duration;
 
 use skep_agent::{StoreError, Tx};
-use skep_protocol::alert::{Alert, DeliveryState, Record};
+use skep_protocol::{
+    alert::{Alert, DeliveryState, Record},
+    severity::Severity,
+};
 use uuid::Uuid;
 
 pub(crate) use self::records::settle;
@@ -39,7 +42,8 @@ impl Ledger {
         alert: Alert,
     ) -> Result<Option<WindowEnded>, StoreError> {
         let now_ms = tx.now().unix_ms;
-        let alert = bounded(alert);
+        let mut alert = bounded(alert);
+        let html = alert.html.take();
         let known: Option<Record> = tx.get(&rows::record(id))?;
         let news = !alert.quiet
             && known
@@ -50,7 +54,7 @@ impl Ledger {
             None => first(tx, id, alert, now_ms)?,
         };
         let opened = if news {
-            self.tell(tx, &mut record, now_ms)?
+            self.tell(tx, &mut record, html, now_ms)?
         } else {
             None
         };
@@ -58,35 +62,43 @@ impl Ledger {
         Ok(opened)
     }
 
-    /// Tells people of a record now, or has the open window count it.
+    /// Tells people of a record now, or has the open window count it. What is graver than all that
+    /// its window told waits for nothing.
     fn tell(
         &self,
         tx: &mut Tx,
         record: &mut Record,
+        html: Option<String>,
         now_ms: u64,
     ) -> Result<Option<WindowEnded>, StoreError> {
         let mut counters: Counters = tx.get(COUNTERS)?.unwrap_or_default();
-        let mut key = fingerprint(&record.alert.origin.to_string(), &record.alert.cause);
+        let mut key = fingerprint(&record.alert);
         let mut open: Option<Window> = tx.get(&rows::window(key))?;
         if open.is_none() && counters.n_windows >= WINDOWS_MAX {
-            key = fingerprint("", "too many causes");
+            key = fingerprint_of("", "too many causes");
             open = tx.get(&rows::window(key))?;
         }
+        let is_open = open.is_some();
         if let Some(mut window) = open {
-            window.hold(record.id);
+            if record.alert.level <= window.level {
+                window.hold(record.id);
+                tx.put(&rows::window(key), &window);
+                return Ok(None);
+            }
+            window.level = record.alert.level;
             tx.put(&rows::window(key), &window);
-            return Ok(None);
         }
-        let message = Message::new(record.id, &record.alert, now_ms, None);
+        let mut message = Message::new(record.id, &record.alert, now_ms, None);
+        message.html = html;
         record.notified = true;
         self.queue(tx, message, vec![record.id], std::slice::from_mut(record))?;
-        if self.cooldown.is_zero() {
+        if is_open || self.cooldown.is_zero() {
             return Ok(None);
         }
         counters = tx.get(COUNTERS)?.unwrap_or(counters);
         counters.n_windows += 1;
         tx.put(COUNTERS, &counters);
-        Ok(Some(self.open_window(tx, key, now_ms)))
+        Ok(Some(self.open_window(tx, key, record.alert.level, now_ms)))
     }
 
     /// Ends a window; what it held back is told in one message, and that opens the next one.
@@ -134,14 +146,15 @@ impl Ledger {
         for record in &told {
             tx.put(&rows::record(record.id), record);
         }
-        Ok(Some(self.open_window(tx, key, now_ms)))
+        Ok(Some(self.open_window(tx, key, newest.alert.level, now_ms)))
     }
 
-    fn open_window(&self, tx: &mut Tx, key: Uuid, now_ms: u64) -> WindowEnded {
+    fn open_window(&self, tx: &mut Tx, key: Uuid, level: Severity, now_ms: u64) -> WindowEnded {
         let cooldown_ms = u64::try_from(self.cooldown.as_millis()).unwrap_or(u64::MAX);
         let window = Window {
             since_ms: now_ms,
             until_ms: now_ms.saturating_add(cooldown_ms),
+            level,
             held: 0,
             ids: Vec::new(),
             newest: None,
@@ -250,8 +263,16 @@ impl Window {
     }
 }
 
-/// Names the cooldown that alerts of one origin and cause share.
-fn fingerprint(origin: &str, cause: &str) -> Uuid {
+/// Names the cooldown that alerts of one origin and group, or of one origin and cause, share.
+fn fingerprint(alert: &Alert) -> Uuid {
+    let origin = alert.origin.to_string();
+    match &alert.group {
+        Some(group) => fingerprint_of(&format!("{origin}\0group"), group),
+        None => fingerprint_of(&origin, &alert.cause),
+    }
+}
+
+fn fingerprint_of(origin: &str, cause: &str) -> Uuid {
     Uuid::new_v5(
         &Uuid::NAMESPACE_OID,
         format!("{origin}\0{}", cause.trim()).as_bytes(),

@@ -30,6 +30,12 @@ pub(crate) struct Message {
     pub(crate) level: Severity,
     pub(crate) cause: String,
     pub(crate) msg: String,
+    /// What a mail is called instead of level, host and cause.
+    #[serde(default)]
+    pub(crate) title: Option<String>,
+    /// `msg` for a mail program that shows HTML.
+    #[serde(default)]
+    pub(crate) html: Option<String>,
     pub(crate) origin: String,
     pub(crate) host: String,
     pub(crate) group: Option<String>,
@@ -64,6 +70,8 @@ impl Message {
             level: alert.level,
             cause: plain(&alert.cause),
             msg: plain_lines(&alert.msg),
+            title: alert.title.as_deref().map(plain),
+            html: None,
             origin: alert.origin.to_string(),
             host: match alert.host.is_empty() {
                 true => alert.origin.node.to_string(),
@@ -83,10 +91,12 @@ impl Message {
         }
     }
 
-    /// One line for a file or a terminal, without a line feed.
+    /// One line for a file or a terminal, without a line feed. A letter is told by its title.
     pub(crate) fn to_line(&self) -> String {
         let msg = self
-            .msg
+            .title
+            .as_ref()
+            .unwrap_or(&self.msg)
             .lines()
             .map(str::trim)
             .filter(|line| !line.is_empty());
@@ -115,7 +125,10 @@ impl Message {
             Some(held) if held.count > 1 => format!(" ({} times)", held.count),
             _ => String::new(),
         };
-        let subject = format!("[{}] {}: {}", self.level, self.host, self.cause);
+        let subject = match &self.title {
+            Some(title) => title.clone(),
+            None => format!("[{}] {}: {}", self.level, self.host, self.cause),
+        };
         cut(&subject, SUBJECT_CHARS_MAX) + &more
     }
 
@@ -163,6 +176,7 @@ impl Message {
             "alert_id": self.alert_id,
             "level": self.level,
             "cause": self.cause,
+            "title": self.title,
             "msg": self.msg,
             "formatted_msg": self.to_line(),
             "origin": self.origin,

@@ -11,7 +11,10 @@
 
 use serde::{Deserialize, Serialize};
 use skep_agent::{Ctx, StoreError, Tx};
-use skep_protocol::alert::{Alerts, DeliveryState, Record};
+use skep_protocol::{
+    alert::{Alerts, DeliveryState, Record},
+    severity::Severity,
+};
 use uuid::Uuid;
 
 use crate::{AlertAgent, message::Message};
@@ -56,6 +59,9 @@ pub(crate) struct Window {
     /// When its first message went out.
     pub(crate) since_ms: u64,
     pub(crate) until_ms: u64,
+    /// The gravest that it told.
+    #[serde(default)]
+    pub(crate) level: Severity,
     /// Alerts held back.
     pub(crate) held: u64,
     /// The records of the first ones of them.

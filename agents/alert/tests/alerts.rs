@@ -146,6 +146,74 @@ async fn a_cooldown_holds_back_counts_and_ends_with_one_message() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_graver_does_not_wait_for_a_cooldown() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a");
+    let mut world = World::start(config(folder.path(), &["a"])).await;
+    let grave = |level: Severity, msg: &str| {
+        let mut alert = alert("brute force", msg);
+        alert.level = level;
+        alert
+    };
+    tell(&mut world, 1, &grave(Severity::Warning, "one")).await;
+    tell(&mut world, 2, &grave(Severity::Warning, "two")).await;
+    assert_eq!(lines(&file).len(), 1);
+    tell(&mut world, 3, &grave(Severity::Critical, "three")).await;
+    tell(&mut world, 4, &grave(Severity::Critical, "four")).await;
+    let told = lines(&file);
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].contains("[critical] web1: brute force | three"));
+    pass(&mut world, COOLDOWN).await;
+    let told = lines(&file);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[2].contains("four | This one and 1 more"), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn stories_have_cooldowns_of_their_own_and_a_new_revision_is_news() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a");
+    let mut world = World::start(config(folder.path(), &["a"])).await;
+    let case = |n: u128, revision: u32, msg: &str| {
+        let mut alert = alert("unit failed", msg);
+        alert.id = Some(Uuid::from_u128(n));
+        alert.group = Some(format!("case {n}"));
+        alert.revision = revision;
+        alert
+    };
+    tell(&mut world, 1, &case(1, 0, "first")).await;
+    tell(&mut world, 2, &case(2, 0, "second")).await;
+    assert_eq!(lines(&file).len(), 2, "two stories with one cause");
+    tell(&mut world, 3, &case(1, 0, "first again")).await;
+    pass(&mut world, COOLDOWN).await;
+    assert_eq!(lines(&file).len(), 2, "a repeat is no news");
+    tell(&mut world, 4, &case(1, 1, "on another host too")).await;
+    tell(&mut world, 5, &case(1, 0, "late")).await;
+    pass(&mut world, COOLDOWN).await;
+    let told = lines(&file);
+    assert_eq!(told.len(), 3, "{told:?}");
+    assert!(told[2].contains("on another host too"), "{told:?}");
+    assert_eq!(records(&mut world).await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_letter_is_told_by_its_title_and_its_html_is_not_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a");
+    let mut world = World::start(config(folder.path(), &["a"])).await;
+    let mut letter = alert("digest", "a long text\nof many lines");
+    letter.title = Some("Digest of web1: nothing new".to_owned());
+    letter.html = Some("<p>nothing new</p>".to_owned());
+    tell(&mut world, 1, &letter).await;
+    let told = lines(&file);
+    assert!(
+        told[0].contains("web1: digest | Digest of web1: nothing new | from"),
+        "{told:?}"
+    );
+    assert_eq!(records(&mut world).await[0].alert.html, None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_window_survives_a_kill_and_ends_on_time() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("a");

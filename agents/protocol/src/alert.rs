@@ -17,6 +17,8 @@ pub const KIND: Kind = Kind::Alert;
 
 /// Longest `msg` and the like that is kept, in characters; the rest is cut off.
 pub const MSG_CHARS_MAX: usize = 16 * 1024;
+/// Longest `html`, in bytes; a longer one is left out whole, for half of it says something else.
+pub const HTML_BYTES_MAX: usize = 160 * 1024;
 /// Most lines of evidence that are kept; the first ones stay.
 pub const EVIDENCE_MAX: usize = 50;
 
@@ -29,15 +31,24 @@ pub struct Alert {
     pub id: Option<Uuid>,
     /// What happened, in a few sentences. May hold log text: not safe to print as it is.
     pub msg: String,
+    /// What a mail of it is called, instead of its level, host and cause; and all that a line in a
+    /// file says of it. For what is a letter more than an alert: a digest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// `msg` as HTML, for mails, which then hold both; its maker made the log text in it harmless.
+    /// Goes out with the first message and is not kept in the record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub html: Option<String>,
     /// The kind of thing that happened, in a few words without variable parts: alerts of one
-    /// (origin, cause) share a cooldown.
+    /// (origin, cause) share a cooldown, where they have no `group`.
     pub cause: String,
     /// Who says it.
     pub origin: Address,
     /// How grave it is.
     #[serde(default = "warning")]
     pub level: Severity,
-    /// What it belongs to, where several causes are one story.
+    /// What it belongs to, where several causes are one story: alerts of one (origin, group) share
+    /// a cooldown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub group: Option<String>,
     /// The lines that show it.
@@ -55,6 +66,10 @@ pub struct Alert {
     /// Only brings a record up to date that people were told of already: nobody is told again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub quiet: bool,
+    /// Counts what people should be told under one id: a higher one is news, also where neither
+    /// the level nor the cause changed.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub revision: u32,
 }
 
 impl Alert {
@@ -64,6 +79,8 @@ impl Alert {
         Self {
             id: None,
             msg: msg.into(),
+            title: None,
+            html: None,
             cause: cause.to_owned(),
             host: origin.node.to_string(),
             origin,
@@ -73,6 +90,7 @@ impl Alert {
             timestamp: 0,
             query_id: None,
             quiet: false,
+            revision: 0,
         }
     }
 
@@ -98,6 +116,10 @@ pub fn question_id(query_id: &str) -> Uuid {
     /// The name space of these ids; random, fixed for good.
     const SPACE: Uuid = Uuid::from_u128(0x5f0e_62c1_9d0b_4a57_8e0c_3b7a_5c1d_f2a6);
     Uuid::new_v5(&SPACE, query_id.as_bytes())
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
 }
 
 fn warning() -> Severity {

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 use lettre::{
     AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor,
     message::{
-        Mailbox,
+        Mailbox, MultiPart, MultiPartKind, SinglePart,
         header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0},
     },
     transport::smtp::Error as SmtpError,
@@ -90,15 +90,28 @@ impl Mail {
             .from(self.from.clone())
             .subject(message.to_subject())
             .header(AutoSubmitted)
-            .header(MIME_VERSION_1_0)
-            .header(ContentType::TEXT_PLAIN);
+            .header(MIME_VERSION_1_0);
         for to in &self.to {
             letter = letter.to(to.clone());
         }
-        letter
-            .body(message.to_mail())
-            .map_err(|error| Failure::Refused(one_line(&error)))
+        let built = match &message.html {
+            Some(html) => letter.multipart(alternatives(message, html)),
+            None => letter
+                .header(ContentType::TEXT_PLAIN)
+                .body(message.to_mail()),
+        };
+        built.map_err(|error| Failure::Refused(one_line(&error)))
     }
+}
+
+/// The same message twice, the better form last: RFC 2046 §5.1.4. The boundary is the message's, so
+/// that a repeat has the same bytes.
+fn alternatives(message: &Message, html: &str) -> MultiPart {
+    MultiPart::builder()
+        .kind(MultiPartKind::Alternative)
+        .boundary(format!("skep-{}", message.id.simple()))
+        .singlepart(SinglePart::plain(message.to_mail()))
+        .singlepart(SinglePart::html(html.to_owned()))
 }
 
 fn failure(error: &SmtpError) -> Failure {

@@ -1,7 +1,9 @@
 //! What a record says, and how it changes.
 
 use skep_agent::{StoreError, Tx};
-use skep_protocol::alert::{Alert, Delivery, DeliveryState, EVIDENCE_MAX, MSG_CHARS_MAX, Record};
+use skep_protocol::alert::{
+    Alert, Delivery, DeliveryState, EVIDENCE_MAX, HTML_BYTES_MAX, MSG_CHARS_MAX, Record,
+};
 use uuid::Uuid;
 
 use crate::rows::{
@@ -57,7 +59,7 @@ pub(crate) fn settle(tx: &mut Tx, waiting: &Waiting, attempt: &Attempt) -> Resul
 
 /// Whether people who know `known` should hear of `alert`, which has the same id.
 pub(super) fn is_news(known: &Alert, alert: &Alert) -> bool {
-    alert.level > known.level || alert.cause != known.cause
+    alert.level > known.level || alert.cause != known.cause || alert.revision > known.revision
 }
 
 /// The record of an alert that came for the first time; the oldest record makes room for it.
@@ -94,8 +96,13 @@ pub(super) fn first(
 /// The record of an alert that came again. It never becomes milder.
 pub(super) fn again(known: Record, alert: Alert, now_ms: u64) -> Record {
     let level = alert.level.max(known.alert.level);
+    let revision = alert.revision.max(known.alert.revision);
     Record {
-        alert: Alert { level, ..alert },
+        alert: Alert {
+            level,
+            revision,
+            ..alert
+        },
         last_ms: now_ms,
         times: known.times.saturating_add(1),
         ..known
@@ -138,10 +145,12 @@ pub(super) fn bounded(mut alert: Alert) -> Alert {
     cut(&mut alert.msg, MSG_CHARS_MAX);
     cut(&mut alert.cause, TEXT_CHARS_MAX);
     cut(&mut alert.host, TEXT_CHARS_MAX);
-    alert
-        .group
-        .iter_mut()
-        .for_each(|group| cut(group, TEXT_CHARS_MAX));
+    let texts = [&mut alert.group, &mut alert.title];
+    texts
+        .into_iter()
+        .flatten()
+        .for_each(|text| cut(text, TEXT_CHARS_MAX));
+    alert.html.take_if(|html| html.len() > HTML_BYTES_MAX);
     alert.evidence.truncate(EVIDENCE_MAX);
     for line in &mut alert.evidence {
         cut(&mut line.id, TEXT_CHARS_MAX);

@@ -103,6 +103,16 @@ fn the_same_message_is_the_same_mail_and_log_text_adds_no_header() {
 }
 
 #[test]
+fn a_letter_is_text_and_html_under_its_title() {
+    let mut message = message("nothing new on web1", "digest");
+    message.title = Some("Digest of web1: 2 failed logins".to_owned());
+    message.html = Some("<html><body><h1>Digest of web1</h1></body></html>".to_owned());
+    let letter = mail(25).letter(&message).unwrap().formatted();
+    assert_eq!(letter, mail(25).letter(&message).unwrap().formatted());
+    insta::assert_snapshot!(String::from_utf8(letter).unwrap().replace('\r', ""));
+}
+
+#[test]
 fn a_config_that_makes_no_sense_is_refused() {
     let new = |from: &str, to: &[String]| Mail::new("mx", 25, from, to).map(drop).unwrap_err();
     assert!(new("skep", &["a@b".to_owned()]).starts_with("smtp: from: \"skep\" is no mail"));
