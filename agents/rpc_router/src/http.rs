@@ -3,6 +3,7 @@
 mod bearers;
 mod control;
 mod guard;
+mod papers;
 mod people;
 mod serve;
 mod socket;
@@ -16,7 +17,7 @@ use axum::{
     http::{StatusCode, header},
     middleware::from_fn_with_state,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{get, post},
 };
 use serde_json::json;
 use skep_agent::{AgentError, Ctx, Door};
@@ -77,6 +78,8 @@ fn router(app: App) -> Router {
         .route("/metrics", get(metrics))
         .route("/tree", get(tree))
         .route("/rpc", get(rpc))
+        .route("/revocations", post(papers::revocations))
+        .route("/renew", post(papers::renew))
         .fallback(async || problem(StatusCode::NOT_FOUND, "there is nothing here"))
         .layer(from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)

@@ -133,6 +133,15 @@ pub trait Door: Send + Sync + 'static {
     /// Whether the node does its work.
     fn readiness(&self) -> Readiness;
 
+    /// Takes in revocations that the authority signed on this host; says how many.
+    ///
+    /// # Errors
+    /// Why they are refused, in words that may be shown. None was taken in.
+    fn revoke(&self, revocations: &[u8]) -> Result<usize, String>;
+
+    /// Has the node ask for new papers now, instead of two thirds into the life of the old ones.
+    fn renew(&self);
+
     /// The path of the control socket.
     fn control_socket(&self) -> PathBuf;
 

@@ -182,7 +182,8 @@ fn mac_key(invite: &Invite) -> hmac::Key {
 }
 
 impl Authority {
-    /// Lets in a host whose request was redeemed (see [`Invites::redeem`](crate::Invites::redeem)).
+    /// Lets in a host whose request was redeemed (see [`Invites::redeem`](crate::Invites::redeem)):
+    /// the answer, and the passport in it, to be written down.
     ///
     /// # Errors
     /// The crypto library failed to sign.
@@ -191,21 +192,24 @@ impl Authority {
         request: &JoinRequest,
         peers: Vec<PeerHint>,
         now_ms: u64,
-    ) -> Result<JoinAnswer, IdentityError> {
+    ) -> Result<(JoinAnswer, Signed), IdentityError> {
         let mut terms = NodeTerms::any(request.node.clone());
         terms.addresses = request.addresses.iter().map(SocketAddr::ip).collect();
+        let credentials = self.admit_node(&terms, &request.public_key, now_ms)?;
+        let passport = credentials.passport.clone();
         let admission = Admission {
             invite: request.invite,
             swarm: self.swarm(),
             node: request.node.clone(),
-            credentials: self.admit_node(&terms, &request.public_key, now_ms)?,
+            credentials,
             ca: self.certificate().clone(),
             peers: peers.into_iter().take(JOIN_PEERS_MAX).collect(),
         };
-        Ok(JoinAnswer::Admitted {
+        let answer = JoinAnswer::Admitted {
             authority: self.key().public().clone(),
             admission: sign_object(self.key(), Purpose::Enrol, &admission)?,
-        })
+        };
+        Ok((answer, passport))
     }
 }
 

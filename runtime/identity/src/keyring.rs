@@ -22,6 +22,15 @@ pub struct Peer {
     pub signed: Signed,
 }
 
+/// A key that no longer counts, as of now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revoked {
+    /// What the authority says.
+    pub revocation: Revocation,
+    /// The node that is to be cut, if the key was a known node's.
+    pub node: Option<NodeId>,
+}
+
 /// Passports by key and by node, and the keys that no longer count.
 #[derive(Debug, Clone)]
 pub struct Keyring {
@@ -117,11 +126,12 @@ impl Keyring {
         self.by_key.values()
     }
 
-    /// Keeps a revocation. True when it is new; then connections of that key must be closed.
+    /// Keeps a revocation and forgets the passport of its key. `None` when it is known already;
+    /// else connections of that key must be closed.
     ///
     /// # Errors
     /// Not signed by the authority, of another swarm, not readable, or [`REVOCATIONS_MAX`].
-    pub fn revoke(&mut self, signed: &Signed) -> Result<Option<Revocation>, Refusal> {
+    pub fn revoke(&mut self, signed: &Signed) -> Result<Option<Revoked>, Refusal> {
         let authority = self.authority(signed.signer)?;
         let revocation: Revocation =
             open_object(Purpose::Revocation, signed, authority, PASSPORT_BYTES_MAX)?;
@@ -135,7 +145,16 @@ impl Keyring {
             return Err(Refusal::Oversized);
         }
         self.revoked.insert(revocation.key, signed.clone());
-        Ok(Some(revocation))
+        let node = self.forget(revocation.key);
+        Ok(Some(Revoked { revocation, node }))
+    }
+
+    /// The node whose passport held the key, if one did.
+    fn forget(&mut self, key: KeyId) -> Option<NodeId> {
+        let peer = self.by_key.remove(&key)?;
+        let node = peer.passport.node()?.clone();
+        self.by_node.remove(&node);
+        Some(node)
     }
 
     /// Whether a key was revoked.

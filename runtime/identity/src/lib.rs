@@ -21,6 +21,8 @@ mod merkle;
 mod object;
 mod opener;
 mod passport;
+mod register;
+mod renewal;
 mod replay;
 mod request;
 mod sealer;
@@ -36,7 +38,7 @@ pub use join::{
     Admission, JOIN_PEERS_MAX, JOIN_REPLY_BYTES_MAX, JOIN_REQUEST_BYTES_MAX, JoinAnswer, JoinError,
     JoinRefusal, JoinRequest, PeerHint,
 };
-pub use keyring::{Keyring, PASSPORTS_MAX, Peer, REVOCATIONS_MAX};
+pub use keyring::{Keyring, PASSPORTS_MAX, Peer, REVOCATIONS_MAX, Revoked};
 pub use keys::{NODE_KEY_BITS, PrivateKey, PublicKey, Purpose, SESSION_KEY_BITS};
 pub use login::{LOGIN_LIFE_MS, Login, LoginTerms, OperatorIdentity, Session, check_login};
 pub use object::{open_object, sign_object};
@@ -44,6 +46,8 @@ pub use opener::{Opened, Opener, ROOTS_MAX};
 pub use passport::{
     Holder, OPERATOR_LIFE_MS, PASSPORT_BYTES_MAX, PASSPORT_LIFE_MS, Passport, Revocation,
 };
+pub use register::{PAPERS_MAX, Paper, Register, Who};
+pub use renewal::Renewal;
 pub use replay::{BOOTS_MAX, BOOTS_PER_SIGNER_MAX, ReplayGuard};
 pub use request::{PROOF_BYTES_MAX, Request, RequestProof, check_request};
 pub use sealer::{SEAL_QUEUE_BYTES_MAX, SIGN_PACE, SealFull, Sealer, SignJob};

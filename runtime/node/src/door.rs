@@ -10,15 +10,19 @@ use arc_swap::ArcSwap;
 use arc_swap::ArcSwapOption;
 use skep_agent::{Door, LoginClaim, NodeTree, OperatorName, Readiness, TlsIdentity};
 use skep_identity::{Identity, Keyring, LoginTerms, check_login};
-use skep_packet::{AgentName, NodeId, SwarmId};
+use skep_packet::{AgentName, NodeId, Signed, SwarmId, decode};
+use tokio::sync::Notify;
 
 use crate::{
     clock::Clock,
     home::{Home, Listening},
     metrics::Metrics,
     supervisor::Statuses,
-    switch::View,
+    switch::{Handle, Input, SeatInput, View},
 };
+
+/// Largest list of revocations that is taken in at once, in bytes.
+const REVOCATIONS_BYTES_MAX: usize = 128 * 1024;
 
 /// Keys of the node, once they are made.
 pub(crate) struct Keys {
@@ -38,6 +42,8 @@ pub(crate) struct NodeDoor {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) statuses: Arc<Statuses>,
     pub(crate) listening: Arc<Mutex<Listening>>,
+    pub(crate) switch: Handle,
+    pub(crate) renew: Arc<Notify>,
 }
 
 impl NodeDoor {
@@ -120,6 +126,28 @@ impl Door for NodeDoor {
             ready: reasons.is_empty(),
             reasons,
         }
+    }
+
+    fn revoke(&self, revocations: &[u8]) -> Result<usize, String> {
+        let told: Vec<Signed> = decode(revocations, REVOCATIONS_BYTES_MAX)
+            .map_err(|error| format!("these are no revocations: {error}"))?;
+        let keys = self.keys.load_full();
+        let keys = keys.ok_or("the node's keys are still being made")?;
+        let mut keyring = Keyring::clone(&keys.keyring.load());
+        for signed in &told {
+            keyring
+                .revoke(signed)
+                .map_err(|refusal| format!("a revocation was refused: {}", refusal.name()))?;
+        }
+        let n_told = told.len();
+        match self.switch.try_tell(Input::Seat(SeatInput::Revocations(told))) {
+            true => Ok(n_told),
+            false => Err("the node is busy: try again".to_owned()),
+        }
+    }
+
+    fn renew(&self) {
+        self.renew.notify_one();
     }
 
     fn control_socket(&self) -> PathBuf {

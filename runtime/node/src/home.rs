@@ -6,6 +6,8 @@
 //!   identity           node key, passport, certificate            0600
 //!   authority          only where the swarm was minted            0600
 //!   operator           the first operator's bundle                0600
+//!   register           whom the authority vouched for             0600
+//!   revoked/           what it took back, a file for each key     0600
 //!   invites            open invitations                           0600
 //!   enrolled           says that another node was ever let in
 //!   store.redb         everything durable                         0600
@@ -15,6 +17,7 @@
 
 mod files;
 mod mint;
+mod papers;
 
 use std::path::{Path, PathBuf};
 
@@ -23,6 +26,7 @@ use skep_identity::{Authority, Identity, IdentityError, Invites, OperatorBundle}
 use skep_packet::{NodeId, SwarmId};
 
 pub use files::HomeError;
+pub use papers::RENEWAL_AGE_MIN_MS;
 pub use mint::{JoinOutcome, PreparedJoin, node_name};
 
 use files::{read, read_json, write_json, write_secret};

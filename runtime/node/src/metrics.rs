@@ -44,6 +44,8 @@ pub struct Metrics {
     pub(crate) peers_connected: Gauge,
     /// Transactions that are on disk.
     pub(crate) transactions: Counter,
+    /// Keys that were taken back, as this node learned of them.
+    pub(crate) revocations: Counter,
     /// Starts of agents.
     pub(crate) agent_starts: Family<OfAgent, Counter>,
 }
@@ -68,6 +70,7 @@ impl Metrics {
             asks_open: Gauge::default(),
             peers_connected: Gauge::default(),
             transactions: Counter::default(),
+            revocations: Counter::default(),
             agent_starts: Family::default(),
         };
         metrics.register();
@@ -106,6 +109,8 @@ impl Metrics {
         registry.register("peers_connected", peers, self.peers_connected.clone());
         let transactions = "Transactions that are on disk";
         registry.register("transactions", transactions, self.transactions.clone());
+        let revocations = "Keys that were taken back, as this node learned of them";
+        registry.register("revocations", revocations, self.revocations.clone());
         let starts = "Starts of agents";
         registry.register("agent_starts", starts, self.agent_starts.clone());
     }

@@ -3,6 +3,7 @@
 mod boot;
 mod links;
 mod outward;
+mod renewal;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -11,6 +11,7 @@ mod local;
 mod members;
 mod outbound;
 mod seat;
+mod trust;
 mod view;
 
 use std::{collections::HashMap, sync::Arc};

@@ -101,6 +101,8 @@ pub struct Descriptor {
     pub directive: String,
     /// The version of the program.
     pub program: String,
+    /// Whether the node holds the authority: the others ask it for new papers.
+    pub issues: bool,
 }
 
 impl Descriptor {

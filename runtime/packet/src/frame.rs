@@ -319,6 +319,15 @@ pub enum Frame {
     Descriptors(Vec<(Signed, Signed)>),
     /// Signed revocations.
     Revocations(Vec<Signed>),
+    /// My papers end soon: make me new ones for the same key.
+    Renew,
+    /// Here they are.
+    Renewed {
+        /// The new passport, signed by the authority.
+        passport: Signed,
+        /// The new certificate (DER), signed by the authority as a CA.
+        certificate: Bytes,
+    },
     /// Sealed packets.
     Batch(Batch),
     /// These packets arrived.

@@ -165,6 +165,7 @@ impl SimNode {
             load: 0,
             directive: String::new(),
             program: String::new(),
+            issues: false,
         }
     }
 

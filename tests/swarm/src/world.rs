@@ -4,9 +4,9 @@ use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
 use skep_agent::{AgentSpec, Ctx};
 use skep_directive::{AgentPlan, PacketSigning, Plan, RolePlan, Span};
-use skep_identity::{INVITE_LIFE_MS, Identity, Invite};
+use skep_identity::{INVITE_LIFE_MS, Identity, Invite, JoinRequest, PeerHint};
 use skep_node::{Clock, Node, NodeConfig, NodeSettings, home::Home};
-use skep_packet::{AgentName, NodeId, RoleBinding};
+use skep_packet::{AgentName, NodeId, RoleBinding, encode};
 
 use crate::Probe;
 
@@ -68,7 +68,9 @@ impl World {
         }
     }
 
-    fn now_ms(&self) -> u64 {
+    /// The unix time, in milliseconds.
+    #[must_use]
+    pub fn now_ms(&self) -> u64 {
         self.clock.now().unix_ms
     }
 
@@ -100,6 +102,37 @@ impl World {
         let invite = first.home.invite(INVITE_LIFE_MS, self.now_ms()).unwrap();
         let home = Home::open(&self.path(name)).unwrap();
         self.enrol(&home, invite, name).await;
+        let mut host = Host {
+            home,
+            listen: "127.0.0.1:0".parse().unwrap(),
+            tune: |_| {},
+            node: None,
+        };
+        host.up().await;
+        host
+    }
+
+    /// The same, with papers that the authority made `age` ago.
+    ///
+    /// # Panics
+    /// Where `first` does not hold the authority.
+    pub async fn join_long_ago(&self, first: &Host, name: &str, age: Duration) -> Host {
+        let then_ms = self.now_ms() - u64::try_from(age.as_millis()).unwrap();
+        let invite = first.home.invite(INVITE_LIFE_MS, self.now_ms()).unwrap();
+        let home = Home::open(&self.path(name)).unwrap();
+        let address: SocketAddr = invite.address.parse().unwrap();
+        let prepared = home
+            .prepare_join(invite, self.node_id(name), Vec::new())
+            .unwrap();
+        let request = JoinRequest::from_bytes(&prepared.request).unwrap();
+        let hint = PeerHint {
+            node: first.node().name().clone(),
+            addresses: vec![address],
+        };
+        let authority = first.home.authority().unwrap().unwrap();
+        let (answer, _) = authority.enrol(&request, vec![hint], then_ms).unwrap();
+        home.finish_join(prepared, &encode(&answer), then_ms)
+            .unwrap();
         let mut host = Host {
             home,
             listen: "127.0.0.1:0".parse().unwrap(),

@@ -41,7 +41,8 @@ fn a_host_with_an_invitation_becomes_a_node() {
         &world
             .authority
             .enrol(&request, peers.clone(), NOW_MS)
-            .unwrap(),
+            .unwrap()
+            .0,
     );
     assert!(answer.len() <= JOIN_REPLY_BYTES_MAX);
 
@@ -126,9 +127,9 @@ fn an_answer_of_somebody_else_is_not_believed() {
         Err(JoinError::Answer(refusal)) => assert_eq!(refusal, expected),
         other => panic!("{other:?}"),
     };
-    let ours = encode(&world.authority.enrol(&request, Vec::new(), NOW_MS).unwrap());
+    let ours = encode(&world.authority.enrol(&request, Vec::new(), NOW_MS).unwrap().0);
     let impostor = Authority::mint(invite.swarm, world.stranger.clone(), NOW_MS).unwrap();
-    let theirs = encode(&impostor.enrol(&request, Vec::new(), NOW_MS).unwrap());
+    let theirs = encode(&impostor.enrol(&request, Vec::new(), NOW_MS).unwrap().0);
     check(&theirs, &invite, key.public(), Refusal::UnknownSigner);
     check(
         &ours,

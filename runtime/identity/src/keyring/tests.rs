@@ -112,7 +112,10 @@ fn a_revoked_key_stays_revoked() {
         .authority
         .revoke(world.a.key.id(), "a", NOW_MS)
         .unwrap();
-    let first = keyring.revoke(&revocation).unwrap().unwrap();
+    let revoked = keyring.revoke(&revocation).unwrap().unwrap();
+    assert_eq!(revoked.node, Some(world.a.node.clone()));
+    assert!(keyring.node(&world.a.node).is_none(), "its name is free");
+    let first = revoked.revocation;
     assert_eq!((first.key, first.holder.as_str()), (world.a.key.id(), "a"));
     assert_eq!(keyring.revoke(&revocation), Ok(None));
     let again = keyring.admit(&world.a.credentials.passport, NOW_MS).err();

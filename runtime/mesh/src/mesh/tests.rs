@@ -651,7 +651,8 @@ async fn a_host_with_an_invitation_joins_and_connects() {
         let answer = swarm
             .authority
             .enrol(&request, Vec::new(), now_ms())
-            .unwrap();
+            .unwrap()
+            .0;
         reply.send(encode(&answer)).unwrap();
     };
     let asked = join(address, encode(&request));

@@ -81,6 +81,18 @@ pub enum HomeError {
         /// The folder.
         path: PathBuf,
     },
+    /// The authority vouched for nobody of that name, or took it back already.
+    #[error("there is no {who} whose papers count: see `skep operator list` and `skep tree`")]
+    Nobody {
+        /// Who was meant.
+        who: skep_identity::Who,
+    },
+    /// The node that holds the authority would lock itself out.
+    #[error("{node} holds the swarm's authority: a swarm cannot revoke it")]
+    Itself {
+        /// This node.
+        node: skep_packet::NodeId,
+    },
     /// No node runs in this home, or it listens on loopback only.
     #[error("{reason}: start the node with `skep up --listen ADDR`")]
     NotListening {

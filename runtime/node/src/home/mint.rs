@@ -91,6 +91,7 @@ impl Home {
             "",
             now_ms,
         )?;
+        self.register(&authority, [&identity.credentials.passport, &bundle.passport])?;
         write_secret(&self.path().join("authority"), &authority.to_bytes()?)?;
         write_secret(&self.path().join("operator"), &bundle.to_bytes()?)?;
         // Last: a home with an identity is complete.
@@ -118,7 +119,9 @@ impl Home {
             .map(|address| address.to_string())
             .unwrap_or_default();
         let key = PrivateKey::generate(NODE_KEY_BITS)?;
-        bundle(&authority, key, name, level, &address, now_ms)
+        let bundle = bundle(&authority, key, name, level, &address, now_ms)?;
+        self.register(&authority, [&bundle.passport])?;
+        Ok(bundle)
     }
 
     /// Makes a one-time invitation to where the running node listens.
@@ -164,7 +167,11 @@ impl Home {
         now_ms: u64,
     ) -> Result<Vec<u8>, HomeError> {
         let answer = match self.redeem(request, taken, now_ms)? {
-            Ok((authority, request)) => authority.enrol(&request, peers, now_ms)?,
+            Ok((authority, request)) => {
+                let (answer, passport) = authority.enrol(&request, peers, now_ms)?;
+                self.register(&authority, [&passport])?;
+                answer
+            }
             Err(refusal) => JoinAnswer::Refused(refusal),
         };
         if matches!(answer, JoinAnswer::Admitted { .. }) {
@@ -269,6 +276,8 @@ impl Home {
             "identity",
             "authority",
             "operator",
+            "register",
+            "revoked",
             "invites",
             "store.redb",
         ] {
@@ -280,7 +289,7 @@ impl Home {
         Ok(JoinOutcome::Replaced(aside))
     }
 
-    fn need_authority(&self) -> Result<Authority, HomeError> {
+    pub(super) fn need_authority(&self) -> Result<Authority, HomeError> {
         let path = self.path().to_owned();
         self.authority()?.ok_or(HomeError::NoAuthority { path })
     }

@@ -13,7 +13,7 @@ use skep_swarm::{
     delivery::{Delivery, DeliveryConfig, InboxState},
     roles::RoleIndex,
 };
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
@@ -77,6 +77,8 @@ pub(super) struct Base {
     pub(super) view: Arc<View>,
     pub(super) tasks: TaskTracker,
     pub(super) fatal: mpsc::Sender<String>,
+    /// Told when a person wants new papers now.
+    pub(super) renew: Arc<Notify>,
     metrics: Arc<Metrics>,
     roles: Arc<ArcSwap<RoleIndex>>,
     statuses: Arc<Statuses>,
@@ -104,6 +106,7 @@ impl Base {
             view: Arc::new(View::new(descriptor(&me, &config))),
             tasks: TaskTracker::new(),
             fatal,
+            renew: Arc::default(),
             metrics: Arc::new(Metrics::new()),
             roles: Arc::new(ArcSwap::from_pointee(RoleIndex::new(node))),
             statuses: Arc::default(),
@@ -145,6 +148,8 @@ impl Base {
             metrics: self.metrics.clone(),
             statuses: self.statuses.clone(),
             listening: self.listening.clone(),
+            switch: self.switch.clone(),
+            renew: self.renew.clone(),
         })
     }
 
@@ -244,6 +249,7 @@ fn descriptor(me: &Me, config: &NodeConfig) -> Descriptor {
         load: 0,
         directive: config.directive.clone(),
         program: config.program.clone(),
+        issues: false,
     }
 }
 

@@ -6,10 +6,13 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use skep_identity::{Identity, Opener, PeerHint, Sealer};
+use skep_identity::{Credentials, Identity, Keyring, Opener, PeerHint, Renewal, Sealer};
 use skep_mesh::{Mesh, MeshConfig, MeshError, MeshEvent, MeshEvents};
-use skep_packet::{NodeId, Signed, decode, limits::PACKET_BYTES_MAX};
-use tokio::sync::{oneshot, watch};
+use skep_packet::{Frame, NodeId, Signed, decode, limits::PACKET_BYTES_MAX};
+use tokio::{
+    sync::{oneshot, watch},
+    time::sleep_until,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{SWARM_PORT, boot::Base, outward};
@@ -45,7 +48,8 @@ impl Links {
             Ok(identity) => identity,
             Err(error) => return Err(self.give_up(error).await),
         };
-        let (mesh, events) = match self.bind(&identity) {
+        let keyring = self.keyring(&identity)?;
+        let (mesh, events) = match self.bind(&identity, &keyring) {
             Ok(bound) => bound,
             Err(error) => return Err(self.give_up(error).await),
         };
@@ -57,7 +61,8 @@ impl Links {
             listening.swarm = Some((address, chosen));
         });
         tracing::info!(%address, node = %self.base.me.node, swarm = %self.base.me.swarm, "listening");
-        let seat = self.seat(identity, mesh.clone(), told)?;
+        let renewal = Renewal::new(&identity.passport);
+        let seat = self.seat(identity, keyring, mesh.clone(), told)?;
         self.base
             .switch
             .tell(Input::Seat(SeatInput::Taken(Box::new(seat))))
@@ -65,7 +70,7 @@ impl Links {
         self.bound.send_replace(Some(address));
         let stop = self.stop.clone();
         if stop
-            .run_until_cancelled(self.pass_on(events))
+            .run_until_cancelled(self.pass_on(events, &mesh, renewal))
             .await
             .is_none()
         {
@@ -94,8 +99,12 @@ impl Links {
     }
 
     /// A port that nobody asked for is replaced by a free one where it is taken.
-    fn bind(&self, identity: &Identity) -> Result<(Mesh, MeshEvents), String> {
-        let keyring = Arc::new(ArcSwap::from_pointee(identity.keyring()));
+    fn bind(
+        &self,
+        identity: &Identity,
+        keyring: &Keyring,
+    ) -> Result<(Mesh, MeshEvents), String> {
+        let keyring = Arc::new(ArcSwap::from_pointee(keyring.clone()));
         let default = SocketAddr::from((Ipv4Addr::LOCALHOST, SWARM_PORT));
         let bind = |listen: SocketAddr| {
             let (keyring, clock) = (keyring.clone(), self.base.clock);
@@ -125,7 +134,13 @@ impl Links {
         Ok(bound)
     }
 
-    fn seat(&self, identity: Identity, mesh: Mesh, told: Vec<SocketAddr>) -> Result<Seat, String> {
+    fn seat(
+        &self,
+        identity: Identity,
+        keyring: Keyring,
+        mesh: Mesh,
+        told: Vec<SocketAddr>,
+    ) -> Result<Seat, String> {
         let (switch, keys) = (self.base.switch.clone(), self.base.keys.load_full());
         let keys = keys.ok_or("the keys are gone")?;
         let done = move |result| {
@@ -142,14 +157,34 @@ impl Links {
                 self.base.me.node.clone(),
                 self.base.me.boot,
             ),
-            keyring: identity.keyring(),
+            keyring,
             shared_keyring: keys.keyring.clone(),
             signer,
             mesh,
             listen: told,
+            issues: self.issues(),
             known: self.known()?,
             identity,
         })
+    }
+
+    /// Whom to believe, and whom no longer: a revoked node must not get in while this one boots.
+    fn keyring(&self, identity: &Identity) -> Result<Keyring, String> {
+        let mut keyring = identity.keyring();
+        let text = |error: &dyn std::error::Error| crate::error_text(error);
+        let stored = self.base.store.rows(Table::Revocations);
+        let stored = stored.map_err(|error| text(&error))?;
+        let stored = stored
+            .into_iter()
+            .filter_map(|(_, value)| decode(&value, PACKET_BYTES_MAX).ok());
+        let made = self.base.config.home.revocations();
+        let made = made.map_err(|error| text(&error))?;
+        for signed in stored.chain(made) {
+            if let Err(reason) = keyring.revoke(&signed) {
+                tracing::warn!(reason = reason.name(), "a kept revocation is no good");
+            }
+        }
+        Ok(keyring)
     }
 
     /// Enrolled nodes: from the store, and those that were told when this node joined.
@@ -177,8 +212,23 @@ impl Links {
         Ok(told.chain(stored).filter(not_me).collect())
     }
 
-    async fn pass_on(&self, mut events: MeshEvents) {
-        while let Some(event) = events.recv().await {
+    async fn pass_on(&self, mut events: MeshEvents, mesh: &Mesh, mut renewal: Renewal) {
+        loop {
+            let wake = renewal.next_wake(self.base.clock.now());
+            let event = tokio::select! {
+                event = events.recv() => event,
+                () = sleep_until(self.base.clock.at(wake)) => {
+                    if renewal.poll(self.base.clock.now()) {
+                        self.ask_for_papers(mesh, &mut renewal).await;
+                    }
+                    continue;
+                }
+                () = self.base.renew.notified() => {
+                    renewal.ask_now();
+                    continue;
+                }
+            };
+            let Some(event) = event else { return };
             match event {
                 MeshEvent::Join {
                     remote,
@@ -187,6 +237,27 @@ impl Links {
                 } => {
                     tracing::info!(%remote, "a host asks to join");
                     self.join(request.to_vec(), reply);
+                }
+                MeshEvent::Frame {
+                    peer,
+                    frame: Frame::Renew,
+                    ..
+                } => self.make_papers(mesh, &peer).await,
+                MeshEvent::Frame {
+                    frame:
+                        Frame::Renewed {
+                            passport,
+                            certificate,
+                        },
+                    ..
+                } => {
+                    let credentials = Credentials {
+                        passport,
+                        certificate,
+                    };
+                    if let Some(next) = self.take_papers(credentials).await {
+                        renewal = next;
+                    }
                 }
                 event => {
                     self.base

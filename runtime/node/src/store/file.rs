@@ -22,8 +22,10 @@ pub enum Table {
     Inbox,
     /// Durable packets that found no way.
     DeadLetters,
-    /// What is known of other nodes: passports, addresses, revocations.
+    /// What is known of other nodes: passports, addresses.
     Peers,
+    /// Keys that the authority took back, each with its revocation.
+    Revocations,
     /// The node's own counters and settings.
     Meta,
 }
@@ -31,12 +33,13 @@ pub enum Table {
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 impl Table {
-    const ALL: [Self; 6] = [
+    const ALL: [Self; 7] = [
         Self::State,
         Self::Outbox,
         Self::Inbox,
         Self::DeadLetters,
         Self::Peers,
+        Self::Revocations,
         Self::Meta,
     ];
 
@@ -47,6 +50,7 @@ impl Table {
             Self::Inbox => "inbox",
             Self::DeadLetters => "dead_letters",
             Self::Peers => "peers",
+            Self::Revocations => "revocations",
             Self::Meta => "meta",
         })
     }

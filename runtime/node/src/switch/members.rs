@@ -53,6 +53,12 @@ impl Members {
         self.own.agents.iter().find(|card| card.agent == *agent)
     }
 
+    /// Forgets a node.
+    pub(super) fn forget(&mut self, node: &NodeId) {
+        self.others.remove(node);
+        self.addresses.remove(node);
+    }
+
     pub(super) fn change_card(&mut self, agent: &AgentName, change: impl FnOnce(&mut AgentCard)) {
         if let Some(card) = self.own.agents.iter_mut().find(|card| card.agent == *agent) {
             change(card);
@@ -98,7 +104,7 @@ impl Switch {
             .handle(self.now(), membership::Input::OwnVersion(version));
     }
 
-    fn set_index(&mut self, index: RoleIndex) {
+    pub(super) fn set_index(&mut self, index: RoleIndex) {
         let index = Arc::new(index);
         self.roles.store(index.clone());
         self.delivery
@@ -216,6 +222,9 @@ impl Switch {
 
     pub(super) fn member_changed(&mut self, node: &NodeId, state: MemberState) {
         tracing::info!(%node, ?state, "member's state changed");
+        if self.membership.is_banned(node) {
+            return;
+        }
         let now = self.now();
         if let Some(known) = self.members.others.get(node) {
             let version = known.descriptor.version;

@@ -23,6 +23,8 @@ pub(crate) struct Seat {
     pub(crate) mesh: Mesh,
     /// Where other nodes reach this one.
     pub(crate) listen: Vec<SocketAddr>,
+    /// Whether this home holds the authority.
+    pub(crate) issues: bool,
     /// Enrolled nodes that are known from before, or were told by whoever let this one in.
     pub(crate) known: Vec<KnownNode>,
 }
@@ -38,6 +40,10 @@ pub(crate) enum SeatInput {
     Mesh(MeshEvent),
     /// The signer is done.
     Signed(SignResult),
+    /// Revocations that were made on this host.
+    Revocations(Vec<Signed>),
+    /// This node has new papers for its key.
+    Renewed(Box<Identity>),
 }
 
 impl Seat {
@@ -52,6 +58,8 @@ impl Switch {
             SeatInput::Taken(seat) => self.take_seat(*seat),
             SeatInput::Mesh(event) => self.mesh_event(event),
             SeatInput::Signed(result) => self.signed(result),
+            SeatInput::Revocations(signed) => self.revocations(None, &signed),
+            SeatInput::Renewed(identity) => self.renewed(*identity),
         }
     }
 
@@ -68,6 +76,7 @@ impl Switch {
             self.members.addresses.insert(node, addresses);
         }
         self.members.own.addresses = seat.addresses();
+        self.members.own.issues = seat.issues;
         self.members.own.labels = match &seat.identity.passport.holder {
             skep_identity::Holder::Node { labels, .. } => labels.clone(),
             _ => std::collections::BTreeMap::new(),
@@ -151,6 +160,7 @@ impl Switch {
         );
         self.membership
             .handle(now, membership::Input::PeerUp { node, boot });
+        self.tell_revocations(peer);
     }
 
     fn frame(&mut self, peer: NodeId, lane: Lane, frame: Frame) {
@@ -207,7 +217,9 @@ impl Switch {
                 };
                 self.delivery.handle(now, input);
             }
-            Frame::Hello(_) | Frame::Revocations(_) => {
+            Frame::Revocations(signed) => self.revocations(Some(&peer), &signed),
+            // The links answer these themselves.
+            Frame::Hello(_) | Frame::Renew | Frame::Renewed { .. } => {
                 tracing::debug!(node = %peer, ?lane, "frame without a use here");
             }
         }

@@ -2,6 +2,7 @@
 
 use std::{
     collections::BTreeMap,
+    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -55,6 +56,23 @@ impl View {
     pub(super) fn set_state(&self, node: &NodeId, state: MemberState) {
         let mut shown = self.shown();
         shown.others.entry(node.clone()).or_insert((None, state)).1 = state;
+    }
+
+    pub(super) fn forget(&self, node: &NodeId) {
+        self.shown().others.remove(node);
+    }
+
+    /// Live nodes that can renew papers, and where they listen.
+    pub(crate) fn issuers(&self) -> Vec<(NodeId, Vec<SocketAddr>)> {
+        let shown = self.shown();
+        let live = shown
+            .others
+            .values()
+            .filter(|(_, state)| *state == MemberState::Alive);
+        let issues = live.filter_map(|(descriptor, _)| descriptor.as_ref().filter(|d| d.issues));
+        issues
+            .map(|descriptor| (descriptor.node.clone(), descriptor.addresses.clone()))
+            .collect()
     }
 
     pub(super) fn set_outbox(&self, outbox: BTreeMap<String, u64>) {

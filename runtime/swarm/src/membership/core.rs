@@ -57,7 +57,8 @@ pub enum Input {
         /// Who.
         from: NodeId,
     },
-    /// Every enrolled, unexpired, unrevoked node whose address is known.
+    /// Every enrolled, unexpired, unrevoked node whose address is known. One that was banned and came
+    /// back with another key is no longer banned.
     Enrolled(Vec<NodeId>),
     /// This node's own descriptor has a new version; it grows over restarts.
     OwnVersion(u64),
@@ -188,6 +189,7 @@ impl Membership {
             }
             Input::Goodbye { from } => self.goodbye(now, &from),
             Input::Enrolled(nodes) => {
+                self.banned.retain(|node| !nodes.contains(node));
                 self.enrolled = nodes.into_iter().filter(|node| *node != self.own).collect();
                 // Somebody new may be there: try now, not in ten seconds.
                 self.next_dial_ns = now.mono_ns;
@@ -258,6 +260,12 @@ impl Membership {
     #[must_use]
     pub const fn incarnation(&self) -> u64 {
         self.incarnation
+    }
+
+    /// Whether a node was revoked and has not come back with another key.
+    #[must_use]
+    pub fn is_banned(&self, node: &NodeId) -> bool {
+        self.banned.contains(node)
     }
 
     /// What is believed of a node's liveness; `None` for one that is not known.

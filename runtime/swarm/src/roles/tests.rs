@@ -51,6 +51,7 @@ fn descriptor(name: &str, agents: Vec<AgentCard>) -> Descriptor {
         load: 0,
         directive: String::new(),
         program: String::new(),
+        issues: false,
     }
 }
 

@@ -180,6 +180,7 @@ fn entry(idx: usize, boot: BootId, agents: &[(&str, &str)], alive: bool) -> Node
         load: 0,
         directive: String::new(),
         program: String::new(),
+        issues: false,
     };
     NodeEntry::new(&descriptor, &["*".parse().unwrap()], alive)
 }

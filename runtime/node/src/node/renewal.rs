@@ -1,0 +1,132 @@
+//! New papers before the old ones end: asked for, made for others, taken in.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
+
+use skep_identity::{Credentials, Passport, Renewal};
+use skep_mesh::Mesh;
+use skep_packet::{Frame, Lane, NodeId};
+
+use super::links::Links;
+use crate::{
+    door::Keys,
+    switch::{Input, SeatInput},
+};
+
+impl Links {
+    /// Whether this home holds the authority.
+    pub(super) fn issues(&self) -> bool {
+        matches!(self.base.config.home.authority(), Ok(Some(_)))
+    }
+
+    /// Asks for papers: of this home's own authority, else of a node that has it. Where none can be
+    /// reached it is tried again.
+    pub(super) async fn ask_for_papers(&self, mesh: &Mesh, renewal: &mut Renewal) {
+        if !self.issues() {
+            if !self.ask_issuers(mesh) {
+                renewal.nobody(self.base.clock.now());
+            }
+            return;
+        }
+        let Some(keys) = self.base.keys.load_full() else {
+            return;
+        };
+        let papers = self.issue(keys.identity.passport.clone(), Vec::new());
+        if let Some(papers) = papers.await
+            && let Some(next) = self.take_papers(papers).await
+        {
+            *renewal = next;
+        }
+    }
+
+    fn ask_issuers(&self, mesh: &Mesh) -> bool {
+        for (node, addresses) in self.base.view.issuers() {
+            if mesh.send(&node, Lane::Control, &Frame::Renew).is_ok() {
+                tracing::info!(%node, "asked for new papers");
+                return true;
+            }
+            if let Err(error) = mesh.connect(&node, &addresses) {
+                tracing::debug!(%node, %error, "node not dialled");
+            }
+        }
+        tracing::debug!("new papers are due, and no node that makes them is there");
+        false
+    }
+
+    /// Has the authority sign, on a thread of its own.
+    async fn issue(&self, passport: Passport, addresses: Vec<IpAddr>) -> Option<Credentials> {
+        let (home, now_ms) = (self.base.config.home.clone(), self.base.clock.now().unix_ms);
+        let node = passport.node()?.clone();
+        let made = self
+            .base
+            .tasks
+            .spawn_blocking(move || home.renew(&passport, addresses, now_ms));
+        match made.await.ok()? {
+            Ok(credentials) => {
+                let made = credentials.is_some();
+                tracing::info!(%node, made, "new papers");
+                credentials
+            }
+            Err(error) => {
+                let error = crate::error_text(&error);
+                tracing::error!(%node, error, "papers cannot be renewed");
+                None
+            }
+        }
+    }
+
+    /// Makes papers for a peer. It holds up the mesh's events for the two signatures of it, so a
+    /// peer gets none before the old ones are [`RENEWAL_AGE_MIN_MS`](crate::home::RENEWAL_AGE_MIN_MS) old.
+    pub(super) async fn make_papers(&self, mesh: &Mesh, peer: &NodeId) {
+        let known = self.base.keys.load_full();
+        let known = known.and_then(|keys| keys.keyring.load().node(peer).cloned());
+        let Some(known) = known else { return };
+        let addresses = self.addresses(peer).iter().map(SocketAddr::ip).collect();
+        let Some(papers) = self.issue(known.passport.clone(), addresses).await else {
+            return;
+        };
+        let frame = Frame::Renewed {
+            passport: papers.passport,
+            certificate: papers.certificate,
+        };
+        if let Err(error) = mesh.send(peer, Lane::Control, &frame) {
+            tracing::debug!(node = %peer, %error, "renewed papers not sent");
+        }
+    }
+
+    fn addresses(&self, peer: &NodeId) -> Vec<SocketAddr> {
+        let nodes = self.base.view.tree().nodes;
+        let found = nodes.into_iter().find(|node| node.node == *peer);
+        found.map(|node| node.addresses).unwrap_or_default()
+    }
+
+    /// Takes in papers that somebody sent: only the authority's, for this node's key, and newer.
+    pub(super) async fn take_papers(&self, credentials: Credentials) -> Option<Renewal> {
+        let home = self.base.config.home.clone();
+        let taken = self
+            .base
+            .tasks
+            .spawn_blocking(move || home.take_renewed(credentials));
+        let identity = match taken.await.ok()? {
+            Ok(identity) => identity,
+            Err(error) => {
+                let error = crate::error_text(&error);
+                tracing::warn!(error, "renewed papers refused");
+                return None;
+            }
+        };
+        tracing::info!("this node has new papers");
+        let renewal = Renewal::new(&identity.passport);
+        let keyring = self.base.keys.load_full()?.keyring.clone();
+        let keys = Keys {
+            identity: identity.clone(),
+            keyring,
+        };
+        self.base.keys.store(Some(Arc::new(keys)));
+        let input = SeatInput::Renewed(Box::new(identity));
+        self.base.switch.tell(Input::Seat(input)).await;
+        Some(renewal)
+    }
+}
