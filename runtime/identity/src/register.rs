@@ -173,7 +173,11 @@ mod tests {
         register.revoked(key, NOW_MS);
         assert!(register.keys(&who("a"), NOW_MS).is_empty());
         assert_eq!(register.keys(&who("b"), NOW_MS), [world().b.key.id()]);
-        assert!(register.keys(&Who::Operator("a".to_owned()), NOW_MS).is_empty());
+        assert!(
+            register
+                .keys(&Who::Operator("a".to_owned()), NOW_MS)
+                .is_empty()
+        );
     }
 
     #[test]

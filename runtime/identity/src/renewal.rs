@@ -92,7 +92,10 @@ mod tests {
         assert!(!renewal.poll(at(again - 1)));
         assert!(renewal.poll(at(again)));
         renewal.nobody(at(again));
-        assert_eq!(renewal.next_wake(at(again)), (again + NOBODY_MS) * NS_PER_MS);
+        assert_eq!(
+            renewal.next_wake(at(again)),
+            (again + NOBODY_MS) * NS_PER_MS
+        );
         assert!(renewal.poll(at(again + NOBODY_MS)));
     }
 

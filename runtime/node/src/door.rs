@@ -140,7 +140,10 @@ impl Door for NodeDoor {
                 .map_err(|refusal| format!("a revocation was refused: {}", refusal.name()))?;
         }
         let n_told = told.len();
-        match self.switch.try_tell(Input::Seat(SeatInput::Revocations(told))) {
+        match self
+            .switch
+            .try_tell(Input::Seat(SeatInput::Revocations(told)))
+        {
             true => Ok(n_told),
             false => Err("the node is busy: try again".to_owned()),
         }

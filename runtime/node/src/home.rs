@@ -26,8 +26,8 @@ use skep_identity::{Authority, Identity, IdentityError, Invites, OperatorBundle}
 use skep_packet::{NodeId, SwarmId};
 
 pub use files::HomeError;
-pub use papers::RENEWAL_AGE_MIN_MS;
 pub use mint::{JoinOutcome, PreparedJoin, node_name};
+pub use papers::RENEWAL_AGE_MIN_MS;
 
 use files::{read, read_json, write_json, write_secret};
 

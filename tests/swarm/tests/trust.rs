@@ -55,7 +55,9 @@ async fn a_revoked_node_is_cut_everywhere_and_stays_out() {
     let endpoints = probe.endpoints(&"test.echo".parse().unwrap(), Scope::Swarm);
     let n2 = n2.node().name();
     assert!(
-        endpoints.iter().all(|endpoint| endpoint.address.node != *n2),
+        endpoints
+            .iter()
+            .all(|endpoint| endpoint.address.node != *n2),
         "nobody sends to it"
     );
 

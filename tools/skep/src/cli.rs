@@ -6,7 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::verb::{
     call::Call, check::Check, completions::Completions, digest::Digest, explain::Explain,
-    init::Init, invite::Invite, join::Join, operator::Operator, tree::Tree, up::Up,
+    init::Init, invite::Invite, join::Join, operator::Operator, renew::Renew, revoke::Revoke,
+    tree::Tree, up::Up,
 };
 
 const EXIT_CODES: &str = "\
@@ -71,6 +72,8 @@ pub(crate) enum Verb {
     Init(Init),
     Invite(Invite),
     Join(Join),
+    Revoke(Revoke),
+    Renew(Renew),
     Operator(Operator),
     Check(Check),
     Tree(Tree),

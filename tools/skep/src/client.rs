@@ -8,6 +8,6 @@ mod session;
 
 pub(crate) use access::{Access, Route};
 pub(crate) use answers::{Answers, End};
-pub(crate) use control::get;
+pub(crate) use control::{get, post};
 pub(crate) use session::Session;
 pub(crate) use session::refused;

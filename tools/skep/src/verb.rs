@@ -10,6 +10,9 @@ pub(crate) mod invite;
 pub(crate) mod join;
 mod offline;
 pub(crate) mod operator;
+mod papers;
+pub(crate) mod renew;
+pub(crate) mod revoke;
 pub(crate) mod tree;
 mod unit;
 pub(crate) mod up;
@@ -33,7 +36,9 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Init(init) => init.run(globals),
         Verb::Invite(invite) => invite.run(globals),
         Verb::Join(join) => block_on(join.run(globals)),
-        Verb::Operator(operator) => operator.run(globals),
+        Verb::Revoke(revoke) => block_on(revoke.run(globals)),
+        Verb::Renew(renew) => block_on(renew.run(globals)),
+        Verb::Operator(operator) => block_on(operator.run(globals)),
         Verb::Check(check) => check.run(globals),
         Verb::Tree(tree) => block_on(tree.run(globals)),
         Verb::Digest(digest) => digest.run(globals),

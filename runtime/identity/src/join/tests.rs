@@ -127,7 +127,13 @@ fn an_answer_of_somebody_else_is_not_believed() {
         Err(JoinError::Answer(refusal)) => assert_eq!(refusal, expected),
         other => panic!("{other:?}"),
     };
-    let ours = encode(&world.authority.enrol(&request, Vec::new(), NOW_MS).unwrap().0);
+    let ours = encode(
+        &world
+            .authority
+            .enrol(&request, Vec::new(), NOW_MS)
+            .unwrap()
+            .0,
+    );
     let impostor = Authority::mint(invite.swarm, world.stranger.clone(), NOW_MS).unwrap();
     let theirs = encode(&impostor.enrol(&request, Vec::new(), NOW_MS).unwrap().0);
     check(&theirs, &invite, key.public(), Refusal::UnknownSigner);

@@ -91,7 +91,10 @@ impl Home {
             "",
             now_ms,
         )?;
-        self.register(&authority, [&identity.credentials.passport, &bundle.passport])?;
+        self.register(
+            &authority,
+            [&identity.credentials.passport, &bundle.passport],
+        )?;
         write_secret(&self.path().join("authority"), &authority.to_bytes()?)?;
         write_secret(&self.path().join("operator"), &bundle.to_bytes()?)?;
         // Last: a home with an identity is complete.

@@ -6,7 +6,7 @@ use skep_identity::{
     Authority, Credentials, Identity, NodeTerms, Paper, Passport, Purpose, Register, Who,
     open_object,
 };
-use skep_packet::{Signed, decode, encode};
+use skep_packet::{KeyId, Signed, decode, encode};
 
 use super::{
     Home, HomeError,
@@ -27,6 +27,19 @@ impl Home {
     pub fn papers(&self) -> Result<Vec<Paper>, HomeError> {
         let register = self.keys("register", Register::from_bytes)?;
         Ok(register.unwrap_or_default().papers().to_vec())
+    }
+
+    /// The keys of someone that still count.
+    ///
+    /// # Errors
+    /// This home does not hold the authority, or nobody of that name has papers.
+    pub fn keys_of(&self, who: &Who, now_ms: u64) -> Result<Vec<KeyId>, HomeError> {
+        self.need_authority()?;
+        let keys = self.load_register()?.keys(who, now_ms);
+        match keys.is_empty() {
+            true => Err(HomeError::Nobody { who: who.clone() }),
+            false => Ok(keys),
+        }
     }
 
     /// Takes back every paper of someone that still counts, for good, and keeps the revocations:

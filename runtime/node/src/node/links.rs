@@ -99,11 +99,7 @@ impl Links {
     }
 
     /// A port that nobody asked for is replaced by a free one where it is taken.
-    fn bind(
-        &self,
-        identity: &Identity,
-        keyring: &Keyring,
-    ) -> Result<(Mesh, MeshEvents), String> {
+    fn bind(&self, identity: &Identity, keyring: &Keyring) -> Result<(Mesh, MeshEvents), String> {
         let keyring = Arc::new(ArcSwap::from_pointee(keyring.clone()));
         let default = SocketAddr::from((Ipv4Addr::LOCALHOST, SWARM_PORT));
         let bind = |listen: SocketAddr| {
@@ -171,7 +167,7 @@ impl Links {
     /// Whom to believe, and whom no longer: a revoked node must not get in while this one boots.
     fn keyring(&self, identity: &Identity) -> Result<Keyring, String> {
         let mut keyring = identity.keyring();
-        let text = |error: &dyn std::error::Error| crate::error_text(error);
+        let text = |error: &dyn std::error::Error| skep_agent::one_line(error);
         let stored = self.base.store.rows(Table::Revocations);
         let stored = stored.map_err(|error| text(&error))?;
         let stored = stored

@@ -70,7 +70,7 @@ impl Links {
                 credentials
             }
             Err(error) => {
-                let error = crate::error_text(&error);
+                let error = skep_agent::one_line(&error);
                 tracing::error!(%node, error, "papers cannot be renewed");
                 None
             }
@@ -112,7 +112,7 @@ impl Links {
         let identity = match taken.await.ok()? {
             Ok(identity) => identity,
             Err(error) => {
-                let error = crate::error_text(&error);
+                let error = skep_agent::one_line(&error);
                 tracing::warn!(error, "renewed papers refused");
                 return None;
             }

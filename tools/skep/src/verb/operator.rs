@@ -6,9 +6,11 @@ use std::{
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
+use skep_identity::Who;
 use skep_node::Clock;
 use skep_packet::Level;
 
+use super::papers;
 use crate::{
     cli::{Globals, OutputFormat},
     failure::{Failure, Kind},
@@ -32,6 +34,29 @@ Examples:
   skep operator add ann --role viewer --out ann.skep
   skep --as ann.skep digest")]
     Add(Add),
+    /// Show who was let in, until when, and who was shut out
+    #[command(after_help = "\
+Examples:
+  skep operator list
+  skep operator list --format json")]
+    List,
+    /// Shut an operator out, for good
+    ///
+    /// Every node refuses the operator's key as soon as it hears of it.
+    #[command(after_help = "\
+Examples:
+  skep operator revoke ann
+  skep operator revoke ann --dry-run")]
+    Revoke(Revoke),
+}
+
+#[derive(Debug, Args)]
+struct Revoke {
+    /// The operator's name
+    name: String,
+    /// Say whose papers would be taken back, and take none back
+    #[arg(long)]
+    dry_run: bool,
 }
 
 #[derive(Debug, Args)]
@@ -57,8 +82,20 @@ enum Role {
 }
 
 impl Operator {
-    pub(crate) fn run(self, globals: &Globals) -> Result<(), Failure> {
-        let Deed::Add(add) = self.deed;
+    pub(crate) async fn run(self, globals: &Globals) -> Result<(), Failure> {
+        match self.deed {
+            Deed::Add(add) => add.run(globals),
+            Deed::List => list(globals),
+            Deed::Revoke(Revoke { name, dry_run }) => {
+                papers::take_back(globals, &Who::Operator(name), dry_run).await
+            }
+        }
+    }
+}
+
+impl Add {
+    fn run(self, globals: &Globals) -> Result<(), Failure> {
+        let add = self;
         let home = places::home(globals)?;
         let level = match add.role {
             Role::Viewer => Level::Viewer,
@@ -106,6 +143,43 @@ impl Operator {
         }
         Ok(())
     }
+}
+
+/// Everyone with a key, in the order they were let in.
+fn list(globals: &Globals) -> Result<(), Failure> {
+    let home = places::home(globals)?;
+    let papers = home.papers().map_err(|error| places::failure(&error))?;
+    let now_ms = Clock::start().now().unix_ms;
+    let people = papers
+        .iter()
+        .filter_map(|paper| Some((paper.operator.as_ref()?, paper)));
+    let rows: Vec<[String; 4]> = people
+        .map(|((name, level), paper)| {
+            [
+                name.clone(),
+                level.name().to_owned(),
+                papers::standing(paper, now_ms).to_owned(),
+                papers::day(paper.not_after_ms),
+            ]
+        })
+        .collect();
+    match globals.format {
+        OutputFormat::Json => {
+            let rows = rows.iter().map(|[name, level, standing, until]| {
+                json!({ "operator": name, "level": level, "standing": standing, "until": until })
+            });
+            output::document(&rows.collect());
+        }
+        OutputFormat::Text if rows.is_empty() => {
+            output::line("no operator was made in this home: run this where `skep init` ran");
+        }
+        OutputFormat::Text => {
+            for [name, level, standing, until] in rows {
+                output::line(&format!("{name:<20}  {level:<8}  {standing:<7}  {until}"));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A private key must not be readable by others, not even for a moment, and replaces no file.
