@@ -11,6 +11,7 @@ mod json;
 use std::borrow::Cow;
 
 pub use self::access::Access;
+pub(crate) use self::access::path;
 pub use self::error::ErrorLine;
 use crate::facts::Facts;
 use crate::stamp::Stamp;

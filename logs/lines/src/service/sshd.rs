@@ -6,6 +6,8 @@
 
 mod end;
 mod name;
+mod other;
+mod pam;
 
 pub use self::name::Name;
 use crate::facts::Facts;
@@ -55,6 +57,14 @@ pub enum Kind {
     Denied,
     /// Something came that is no SSH, or no SSH that this host speaks.
     Protocol,
+    /// The peer said that it goes; sshd's own line about the end follows.
+    Leaving,
+    /// Too many attempts in one connection; each of them had its own line.
+    Exhausted,
+    /// A module of PAM refused somebody; sshd's own line about it follows.
+    PamModule,
+    /// The peer's name and address do not belong together.
+    Unmapped,
 }
 
 impl Kind {
@@ -71,6 +81,10 @@ impl Kind {
             Self::Refused => "sshd.refused",
             Self::Denied => "sshd.denied",
             Self::Protocol => "sshd.protocol",
+            Self::Leaving => "sshd.leaving",
+            Self::Exhausted => "sshd.exhausted",
+            Self::PamModule => "sshd.pam_module",
+            Self::Unmapped => "sshd.unmapped",
         }
     }
 
@@ -91,6 +105,12 @@ impl Kind {
             Self::Refused => "refused connect from HOST (SOURCE), drop connection from [SOURCE]",
             Self::Denied => "User USER from SOURCE not allowed because REASON",
             Self::Protocol => "no identification, bad banner, nothing in common with SOURCE",
+            Self::Leaving => "Received disconnect from SOURCE port PORT: CODE: REASON",
+            Self::Exhausted => "maximum authentication attempts exceeded for USER from SOURCE",
+            Self::PamModule => "MODULE(sshd:auth): authentication failure; rhost=SOURCE user=USER",
+            Self::Unmapped => {
+                "reverse mapping for HOST [SOURCE] failed, Address SOURCE maps to HOST"
+            }
         }
     }
 
@@ -99,7 +119,7 @@ impl Kind {
     pub fn outcome(self) -> Option<Outcome> {
         match self {
             Self::Accepted => Some(Outcome::Success),
-            Self::Ended => None,
+            Self::Ended | Self::Leaving | Self::Unmapped => None,
             _ => Some(Outcome::Failure),
         }
     }
@@ -107,17 +127,21 @@ impl Kind {
 
 /// Whether a program of this name writes sshd's lines.
 ///
-/// `sshd-session` does from OpenSSH 9.8 on, `sshd-auth` from 10.0.
+/// `sshd-session` does from OpenSSH 9.8 on, `sshd-auth` from 10.0; modules of old PAMs add theirs.
 #[must_use]
 pub fn is_sshd(app: &[u8]) -> bool {
-    matches!(app, b"sshd" | b"sshd-session" | b"sshd-auth")
+    matches!(app, b"sshd" | b"sshd-session" | b"sshd-auth") || app.starts_with(b"sshd(pam_")
 }
 
 /// The event of a line's body; none where it is none of sshd's events. Linear time.
 #[must_use]
 pub fn event(body: &[u8]) -> Option<Event<'_>> {
     match body {
-        [b'm', ..] => repeated(body.strip_prefix(b"message repeated ")?),
+        [b'm', ..] => match body.strip_prefix(b"message repeated ") {
+            Some(rest) => repeated(rest),
+            None => once(body),
+        },
+        [.., b' '] => once(body.trim_ascii_end()),
         _ => once(body),
     }
 }
@@ -128,29 +152,69 @@ fn repeated(rest: &[u8]) -> Option<Event<'_>> {
     let count = scan::number(count)?;
     let body = rest.strip_prefix(b"times: [")?.strip_suffix(b"]")?;
     let event = once(body.strip_prefix(b" ").unwrap_or(body))?;
-    let repeat = u32::try_from(count)
-        .ok()
-        .filter(|count| (1..=REPEAT_MAX).contains(count));
     Some(Event {
-        repeat: repeat.unwrap_or(1),
+        repeat: believed(count),
         ..event
     })
+}
+
+fn believed(count: u64) -> u32 {
+    let repeat = u32::try_from(count).ok();
+    repeat
+        .filter(|count| (1..=REPEAT_MAX).contains(count))
+        .unwrap_or(1)
 }
 
 fn once(body: &[u8]) -> Option<Event<'_>> {
     match body.first()? {
         b'F' => attempt(Kind::Failed, body.strip_prefix(b"Failed ")?),
-        b'A' => attempt(Kind::Accepted, body.strip_prefix(b"Accepted ")?),
-        b'I' => invalid_user(body.strip_prefix(b"Invalid user ")?),
-        b'C' | b'D' => end::event(body).or_else(|| protocol(body)),
-        b'e' => pam_failure(body.strip_prefix(b"error: PAM: ")?),
-        b'f' => timeout(body.strip_prefix(b"fatal: ")?),
-        b'T' => timeout(body),
-        b'U' => denied(body).or_else(|| protocol(body)),
-        b'r' => refused(body.strip_prefix(b"refused connect from ")?),
-        b'd' => dropped(body.strip_prefix(b"drop connection #")?),
-        b'B' | b'b' => protocol(body),
+        b'A' => match body.strip_prefix(b"Accepted ") {
+            Some(rest) => attempt(Kind::Accepted, rest),
+            None => other::unmapped(body),
+        },
+        b'I' => invalid_user(
+            body.strip_prefix(b"Invalid user ")
+                .or(body.strip_prefix(b"Illegal user "))?,
+        ),
+        b'C' | b'D' => end::event(body).or_else(|| other::protocol(body)),
+        b'e' => error(body.strip_prefix(b"error: ")?),
+        b'f' => {
+            let rest = body.strip_prefix(b"fatal: ")?;
+            other::timeout(rest).or_else(|| other::protocol(rest))
+        }
+        b'T' => other::timeout(body),
+        b'U' => other::denied(body).or_else(|| other::protocol(body)),
+        b'R' => other::root_refused(body).or_else(|| end::received(body)),
+        b'r' => other::refused(body).or_else(|| other::unmapped(body)),
+        b'd' => other::dropped(body.strip_prefix(b"drop connection #")?),
+        b'p' | b'P' | b'a' => pam::module(body).or_else(|| other::protocol(body)),
+        b'm' => exhausted(body),
+        // Solaris puts `[ID 800047 auth.info] ` in front.
+        b'[' => {
+            let rest = body.strip_prefix(b"[ID ")?;
+            let end = rest.iter().take(40).position(|byte| *byte == b']')?;
+            let rest = rest[end + 1..].strip_prefix(b" ")?;
+            if rest.starts_with(b"[") {
+                None
+            } else {
+                once(rest)
+            }
+        }
+        b'B' | b'b' | b's' => other::protocol(body),
         _ => None,
+    }
+}
+
+/// What follows `error: `.
+fn error(rest: &[u8]) -> Option<Event<'_>> {
+    match rest.first()? {
+        b'P' => match rest.strip_prefix(b"PAM: ") {
+            Some(rest) => pam::failure(rest),
+            None => other::protocol(rest),
+        },
+        b'R' => end::received(rest),
+        b'm' => exhausted(rest),
+        _ => other::protocol(rest),
     }
 }
 
@@ -221,26 +285,47 @@ fn name_before_from(text: &[u8]) -> Option<&[u8]> {
 /// `METHOD for [invalid user ]NAME from ADDRESS port N ssh2[: KEY]`.
 fn attempt(kind: Kind, rest: &[u8]) -> Option<Event<'_>> {
     let (method, rest) = scan::token(rest);
+    Some(Event {
+        method,
+        ..attempt_for(kind, rest)?
+    })
+}
+
+/// `for [invalid user ]NAME from ADDRESS port N ssh2[: KEY]`.
+fn attempt_for(kind: Kind, rest: &[u8]) -> Option<Event<'_>> {
     let (rest, in_child) = preauth(rest.strip_prefix(b"for ")?);
-    let rest = match rest.strip_suffix(b" ssh2") {
-        Some(rest) => rest,
-        None => match memchr::memmem::find(rest, b" ssh2: ") {
-            Some(at) => &rest[..at],
-            None => rest,
-        },
-    };
-    let (before, peer) = Peer::at_end(rest)?;
+    let (before, peer) = Peer::at_end(without_key(rest))?;
     let name = name_before_from(before)?;
     let unknown = name
         .strip_prefix(b"invalid user ")
         .or(name.strip_prefix(b"illegal user "));
     let user = Some(Name::written(unknown.unwrap_or(name), in_child));
     Some(Event {
-        method,
         user,
         unknown_user: unknown.is_some(),
         ..Event::of(kind, peer)
     })
+}
+
+/// The text in front of ` ssh2`, and of what may follow it behind a colon.
+fn without_key(text: &[u8]) -> &[u8] {
+    // Most lines have neither a key nor an address with colons.
+    if memchr::memchr(b':', text).is_some() {
+        for protocol in [b" ssh2: ", b" ssh1: "] {
+            if let Some(at) = memchr::memmem::find(text, protocol) {
+                return &text[..at];
+            }
+        }
+    }
+    text.strip_suffix(b" ssh2")
+        .or(text.strip_suffix(b" ssh1"))
+        .unwrap_or(text)
+}
+
+/// `maximum authentication attempts exceeded for [invalid user ]NAME from ADDRESS port N ssh2`.
+fn exhausted(body: &[u8]) -> Option<Event<'_>> {
+    let rest = body.strip_prefix(b"maximum authentication attempts exceeded ")?;
+    attempt_for(Kind::Exhausted, rest)
 }
 
 /// `NAME from ADDRESS[ port N]`.
@@ -253,111 +338,6 @@ fn invalid_user(rest: &[u8]) -> Option<Event<'_>> {
         unknown_user: true,
         ..Event::of(Kind::InvalidUser, peer)
     })
-}
-
-/// `Authentication failure for [illegal user ]NAME from HOST`.
-fn pam_failure(rest: &[u8]) -> Option<Event<'_>> {
-    let refusals: [&[u8]; 4] = [
-        b"Authentication failure for ",
-        b"authentication error for ",
-        b"User not known to the underlying authentication module for ",
-        b"Have exhausted maximum number of retries for service for ",
-    ];
-    let rest = refusals
-        .iter()
-        .find_map(|refusal| rest.strip_prefix(*refusal))?;
-    let (rest, in_child) = preauth(rest);
-    let (before, address) = scan::peer_at_end(rest)?;
-    let name = name_before_from(before)?;
-    let unknown = name.strip_prefix(b"illegal user ");
-    let user = Some(Name::written(unknown.unwrap_or(name), in_child));
-    let event = Event::of(
-        Kind::PamFailure,
-        Peer {
-            address,
-            port: None,
-        },
-    );
-    Some(Event {
-        user,
-        unknown_user: unknown.is_some(),
-        method: b"pam",
-        ..event
-    })
-}
-
-/// `Timeout before authentication for ADDRESS port N`, or `… for connection from A to B, pid = N`.
-fn timeout(rest: &[u8]) -> Option<Event<'_>> {
-    let rest = rest.strip_prefix(b"Timeout before authentication for ")?;
-    if let Some(rest) = rest.strip_prefix(b"connection from ") {
-        let (address, _) = scan::token(rest);
-        let peer = Peer {
-            address,
-            port: None,
-        };
-        return scan::is_peer(address).then(|| Event::of(Kind::Ended, peer));
-    }
-    let (_, peer) = Peer::at_end(preauth(rest).0)?;
-    Some(Event::of(Kind::Ended, peer))
-}
-
-/// `User NAME from HOST not allowed because …`.
-fn denied(body: &[u8]) -> Option<Event<'_>> {
-    let rest = body.strip_prefix(b"User ")?;
-    let at = memchr::memmem::rfind(rest, b" not allowed because ")?;
-    let (before, address) = scan::peer_at_end(&rest[..at])?;
-    let name = name_before_from(before)?;
-    let user = Some(Name::written(name, false));
-    Some(Event {
-        user,
-        ..Event::of(
-            Kind::Denied,
-            Peer {
-                address,
-                port: None,
-            },
-        )
-    })
-}
-
-/// `HOST (ADDRESS)`.
-fn refused(rest: &[u8]) -> Option<Event<'_>> {
-    let (_, address) = scan::last_token(rest)?;
-    let address = address.strip_prefix(b"(")?.strip_suffix(b")")?;
-    let peer = Peer {
-        address,
-        port: None,
-    };
-    scan::is_peer(address).then(|| Event::of(Kind::Refused, peer))
-}
-
-/// `N from [ADDRESS]:PORT on …`.
-fn dropped(rest: &[u8]) -> Option<Event<'_>> {
-    let (_, rest) = scan::token(rest);
-    let rest = rest.strip_prefix(b"from [")?;
-    let address = &rest[..memchr::memchr(b']', rest)?];
-    let peer = Peer {
-        address,
-        port: None,
-    };
-    scan::is_peer(address).then(|| Event::of(Kind::Refused, peer))
-}
-
-/// Lines about peers that speak something else; the peer's words stand in quotes before `from`.
-fn protocol(body: &[u8]) -> Option<Event<'_>> {
-    let (body, _) = preauth(body);
-    let peer = if body.starts_with(b"Bad protocol version identification '")
-        || body.starts_with(b"Did not receive identification string from ")
-    {
-        Peer::at_end(body)?.1
-    } else {
-        let rest = body
-            .strip_prefix(b"Unable to negotiate with ")
-            .or(body.strip_prefix(b"banner exchange: Connection from "))?;
-        let at = memchr::memmem::find(rest, b": ")?;
-        Peer::at_end(&rest[..at])?.1
-    };
-    Some(Event::of(Kind::Protocol, peer))
 }
 
 #[cfg(test)]

@@ -133,7 +133,7 @@ fn oomd(body: &[u8]) -> Option<Event<'_>> {
 }
 
 /// The kernel's own clock, `[50028442.088484] `, stands in front where a syslog daemon kept it.
-fn without_uptime(body: &[u8]) -> &[u8] {
+pub(crate) fn without_uptime(body: &[u8]) -> &[u8] {
     let Some(inside) = body.strip_prefix(b"[") else {
         return body;
     };

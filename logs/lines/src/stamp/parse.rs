@@ -54,15 +54,16 @@ pub(super) fn bsd(bytes: &[u8], year: u32) -> Option<Civil> {
     .checked()
 }
 
-/// `2024-10-31T12:38:21.817327+00:00`.
+/// `2024-10-31T12:38:21.817327+00:00`; apt puts two spaces between date and time.
 pub(super) fn iso(bytes: &[u8]) -> Option<Civil> {
+    let time_at = 11 + usize::from(bytes.get(11) == Some(&b' '));
     let mut civil = Civil {
         year: four_digits(bytes, 0)?,
         month: two_digits(bytes, 5)?,
         day: two_digits(bytes, 8)?,
-        ..time(bytes, 11)?
+        ..time(bytes, time_at)?
     };
-    let mut rest = &bytes[19..];
+    let mut rest = &bytes[time_at + 8..];
     if let [b'.' | b',', digits @ ..] = rest {
         let length = digits
             .iter()

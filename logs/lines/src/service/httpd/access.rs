@@ -205,7 +205,7 @@ fn is_method_byte(byte: &u8) -> bool {
 }
 
 /// The path of a target, also of one with scheme and host, without query and fragment.
-pub(super) fn path(target: &[u8]) -> &[u8] {
+pub(crate) fn path(target: &[u8]) -> &[u8] {
     let path = match target.first() {
         Some(b'h') => after_authority(target),
         _ => target,

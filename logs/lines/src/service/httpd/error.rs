@@ -16,6 +16,8 @@ pub struct ErrorLine<'a> {
     pub severity: Severity,
     /// The peer whose request it is about; empty where there is none.
     pub source: &'a [u8],
+    /// The peer's port, where Apache writes it.
+    pub port: Option<u16>,
     /// What happened.
     pub message: &'a [u8],
 }
@@ -69,15 +71,15 @@ pub(super) fn apache(line: &[u8]) -> Option<ErrorLine<'_>> {
     {
         rest = &rest[at..];
     }
-    let mut source: &[u8] = b"";
+    let (mut source, mut port): (&[u8], _) = (b"", None);
     if let Some((field, after)) = bracketed(rest)
         && let Some(client) = field.strip_prefix(b"client ")
     {
-        source = scan::unmapped(if colon.is_some() {
-            without_port(client)
-        } else {
-            client
-        });
+        (source, port) = match colon {
+            Some(_) => with_port(client),
+            None => (client, None),
+        };
+        source = scan::unmapped(source);
         rest = after;
     }
     if !scan::is_peer(source) {
@@ -87,6 +89,7 @@ pub(super) fn apache(line: &[u8]) -> Option<ErrorLine<'_>> {
         stamp,
         severity,
         source,
+        port,
         message: rest,
     })
 }
@@ -100,13 +103,13 @@ fn bracketed(rest: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// Apache 2.4 writes a port behind every address, without brackets around IPv6.
-fn without_port(client: &[u8]) -> &[u8] {
+fn with_port(client: &[u8]) -> (&[u8], Option<u16>) {
+    let port =
+        |at: usize| scan::number(&client[at + 1..]).and_then(|port| u16::try_from(port).ok());
     let colon = client.iter().rposition(|byte| *byte == b':');
-    match colon {
-        Some(at) if scan::number(&client[at + 1..]).is_some_and(|port| port <= 65_535) => {
-            &client[..at]
-        }
-        _ => client,
+    match colon.and_then(|at| Some((at, port(at)?))) {
+        Some((at, port)) => (&client[..at], Some(port)),
+        None => (client, None),
     }
 }
 
@@ -143,6 +146,7 @@ pub(super) fn nginx(line: &[u8]) -> Option<ErrorLine<'_>> {
         stamp,
         severity,
         source: nginx_client(message),
+        port: None,
         message,
     })
 }

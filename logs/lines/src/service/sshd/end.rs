@@ -5,6 +5,7 @@ use super::Kind;
 use super::Name;
 use super::Peer;
 use super::preauth;
+use crate::scan;
 
 /// `Connection closed|reset by WHO`, `Disconnected from WHO`, `Disconnecting WHO: REASON`.
 pub(super) fn event(body: &[u8]) -> Option<Event<'_>> {
@@ -29,6 +30,25 @@ pub(super) fn event(body: &[u8]) -> Option<Event<'_>> {
         }
     };
     who(rest, in_child)
+}
+
+/// `Received disconnect from ADDRESS[ port N]: CODE: REASON`; the reason is the peer's.
+pub(super) fn received(body: &[u8]) -> Option<Event<'_>> {
+    let rest = body.strip_prefix(b"Received disconnect from ")?;
+    let (address, after) = scan::token(rest);
+    let peer = match address.strip_suffix(b":") {
+        Some(address) => Peer {
+            address,
+            port: None,
+        },
+        None => {
+            let port = after.strip_prefix(b"port ")?;
+            let end = memchr::memchr(b':', port)?;
+            let port = u16::try_from(scan::number(&port[..end])?).ok();
+            Peer { address, port }
+        }
+    };
+    scan::is_peer(peer.address).then(|| Event::of(Kind::Leaving, peer))
 }
 
 /// `[authenticating|invalid ]user NAME ADDRESS port N`, or the address alone.

@@ -186,7 +186,7 @@ fn the_other_lines() {
     );
     check(
         "drop connection #11 from [10.0.0.7]:5 on [10.0.0.1]:22 past MaxStartups",
-        "refused - - 10.0.0.7 - x1",
+        "refused - - 10.0.0.7 5 x1",
     );
     check(
         "Unable to negotiate with 10.0.0.7 port 5: no matching key exchange method found. Their offer: a: b [preauth]",
@@ -205,14 +205,107 @@ fn the_other_lines() {
         "protocol - - 10.0.0.7 5 x1",
     );
     check(
-        "pam_unix(sshd:auth): authentication failure; logname= uid=0 rhost=10.0.0.7 user=root",
-        "none",
-    );
-    check(
         "input_userauth_request: invalid user test [preauth]",
         "none",
     );
     check("Server listening on 0.0.0.0 port 22.", "none");
+}
+
+#[test]
+fn what_stands_behind_the_protocol_is_not_the_peer() {
+    check(
+        "Failed password for amy from 10.0.0.7 port 5 ssh1: ruser from 6.6.6.6",
+        "failed password <amy> 10.0.0.7 5 x1",
+    );
+    check(
+        "Failed password for invalid user b from 10.0.0.7 port 5 ssh2: from 6.6.6.6 port 6 ssh2",
+        "failed password ?<b> 10.0.0.7 5 x1",
+    );
+    check(
+        "Failed password for amy from fe80::7 port 5 ssh2",
+        "failed password <amy> fe80::7 5 x1",
+    );
+}
+
+#[test]
+fn lines_that_say_who_but_count_nothing() {
+    check(
+        "Received disconnect from 10.0.0.7 port 5:11: Bye [preauth]",
+        "leaving - - 10.0.0.7 5 x1",
+    );
+    check(
+        "error: Received disconnect from 10.0.0.7: 3: from 6.6.6.6: Auth fail [preauth]",
+        "leaving - - 10.0.0.7 - x1",
+    );
+    check(
+        "error: maximum authentication attempts exceeded for invalid user b from 10.0.0.7 port 5 ssh2 [preauth]",
+        "exhausted - ?<b> 10.0.0.7 5 x1",
+    );
+    check(
+        "pam_unix(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=10.0.0.7  user=amy",
+        "pam_module pam <amy> 10.0.0.7 - x1",
+    );
+    check(
+        "PAM 2 more authentication failures; logname= uid=0 euid=0 tty=ssh ruser= rhost=10.0.0.7",
+        "pam_module pam - 10.0.0.7 - x2",
+    );
+    check(
+        "pam_unix(sudo:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=10.0.0.7",
+        "none",
+    );
+    check(
+        "reverse mapping checking getaddrinfo for h.example [10.0.0.7] failed - POSSIBLE BREAK-IN ATTEMPT!",
+        "unmapped - - 10.0.0.7 - x1",
+    );
+    check(
+        "Address 10.0.0.7 maps to h.example, but this does not map back to the address.",
+        "unmapped - - 10.0.0.7 - x1",
+    );
+}
+
+#[test]
+fn refusals_of_other_systems() {
+    check(
+        "[ID 800047 auth.info] Failed keyboard-interactive for amy from 10.0.0.7 port 5 ssh2",
+        "failed keyboard-interactive <amy> 10.0.0.7 5 x1",
+    );
+    check("[ID 1 a] [ID 1 a] Invalid user b from 10.0.0.7", "none");
+    check(
+        "error: PAM: authentication error for amy from h.example via 10.0.0.1",
+        "pam_failure pam <amy> h.example - x1",
+    );
+    check(
+        "error: PAM: User not known to the underlying authentication module for illegal user b from 10.0.0.7 ",
+        "pam_failure pam ?<b> 10.0.0.7 - x1",
+    );
+    check(
+        "ROOT LOGIN REFUSED FROM ::ffff:10.0.0.7 port 5 [preauth]",
+        "denied - <root> 10.0.0.7 5 x1",
+    );
+    check(
+        "User amy not allowed because account is locked",
+        "denied - <amy> - - x1",
+    );
+    check(
+        "Illegal user b from 10.0.0.7",
+        "invalid_user - ?<b> 10.0.0.7 - x1",
+    );
+    check(
+        "ssh_dispatch_run_fatal: Connection from authenticating user amy 10.0.0.7 port 5: Broken pipe [preauth]",
+        "protocol - <amy> 10.0.0.7 5 x1",
+    );
+    check(
+        "fatal: Unable to negotiate with 10.0.0.7 port 5: no matching cipher found. Their offer: x",
+        "protocol - - 10.0.0.7 5 x1",
+    );
+    check(
+        "error: kex_exchange_identification: banner line contains invalid characters",
+        "protocol - - - - x1",
+    );
+    check(
+        "scanned from 10.0.0.7 with SSH-1.0-x.  Don't panic.",
+        "protocol - - 10.0.0.7 - x1",
+    );
 }
 
 #[test]
@@ -245,6 +338,8 @@ proptest! {
             Just("Failed password for "), Just("Invalid user "), Just("Connection closed by "),
             Just("Disconnecting "), Just("error: PAM: Authentication failure for "),
             Just("message repeated 2 times: [ "), Just("User "), Just("drop connection #"), Just(""),
+            Just("Received disconnect from "), Just("error: "), Just("[ID "), Just("Address "),
+            Just("reverse mapping checking "), Just("pam_unix(sshd:auth): authentication failure; "),
         ],
         tail in "[ a-z0-9.:\\[\\]]{0,40}( from| port| ssh2)?( [0-9.]{1,9})?",
         noise in any::<Vec<u8>>(),

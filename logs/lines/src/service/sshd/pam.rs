@@ -1,0 +1,62 @@
+//! What PAM and its modules say of attempts.
+
+use super::Event;
+use super::Kind;
+use super::Name;
+use super::Peer;
+use super::believed;
+use super::name_before_from;
+use super::preauth;
+use crate::scan;
+use crate::service::pam;
+
+/// `Authentication failure for [illegal user ]NAME from HOST[ via OUR-ADDRESS]`.
+pub(super) fn failure(rest: &[u8]) -> Option<Event<'_>> {
+    let refusals: [&[u8]; 5] = [
+        b"uthentication failure for ",
+        b"uthentication error for ",
+        b"uthentication failed for ",
+        b"ser not known to the underlying authentication module for ",
+        b"ave exhausted maximum number of retries for service for ",
+    ];
+    // Some systems write the first letter small.
+    let (_, rest) = rest.split_first()?;
+    let rest = refusals
+        .iter()
+        .find_map(|refusal| rest.strip_prefix(*refusal))?;
+    let (rest, in_child) = preauth(rest);
+    let (before, address) = scan::peer_at_end(rest)?;
+    let (before, address) = match before.strip_suffix(b" via") {
+        Some(before) => scan::peer_at_end(before)?,
+        None => (before, address),
+    };
+    let name = name_before_from(before)?;
+    let unknown = name.strip_prefix(b"illegal user ");
+    let user = Some(Name::written(unknown.unwrap_or(name), in_child));
+    let peer = Peer {
+        address,
+        port: None,
+    };
+    Some(Event {
+        user,
+        unknown_user: unknown.is_some(),
+        method: b"pam",
+        ..Event::of(Kind::PamFailure, peer)
+    })
+}
+
+/// A module's own line, under sshd's name: it repeats what sshd says in lines of its own.
+pub(super) fn module(body: &[u8]) -> Option<Event<'_>> {
+    let refused = pam::refused(body).filter(|refused| matches!(refused.service, b"" | b"sshd"))?;
+    let peer = Peer {
+        address: refused.source,
+        port: None,
+    };
+    let user = Some(refused.user).filter(|user| !user.is_empty());
+    Some(Event {
+        user: user.map(|user| Name::written(user, false)),
+        repeat: believed(refused.count),
+        method: b"pam",
+        ..Event::of(Kind::PamModule, peer)
+    })
+}
