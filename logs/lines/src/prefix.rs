@@ -25,6 +25,7 @@ pub(crate) fn split(line: &[u8]) -> Line<'_> {
             ..Line::bare(rest)
         };
     };
+    let after_stamp = rest;
     let (host, rest) = host(rest);
     let (mut tag, mut severity) = (tag(rest), severity);
     if tag.app.is_empty()
@@ -32,6 +33,13 @@ pub(crate) fn split(line: &[u8]) -> Line<'_> {
     {
         severity = severity.or(Some(level));
         tag = self::tag(after);
+    }
+    if is_own_file(stamp) && !has_syslog_tag(rest, &tag) {
+        return Line {
+            stamp,
+            severity,
+            ..Line::bare(after_stamp)
+        };
     }
     Line {
         stamp,
@@ -41,6 +49,18 @@ pub(crate) fn split(line: &[u8]) -> Line<'_> {
         pid: tag.pid,
         body: tag.body,
     }
+}
+
+/// Whether the stamp is one that programs write into files of their own (`2026-02-12 14:10:21`,
+/// with a space), where a host is named only by what looks like syslog all over.
+fn is_own_file(stamp: Stamp<'_>) -> bool {
+    matches!(stamp, Stamp::Iso(bytes) if bytes.get(10) == Some(&b' '))
+}
+
+/// `app[pid]` or `app: ` at the start; in `libc6:amd64` the colon is a name's.
+fn has_syslog_tag(rest: &[u8], tag: &Tag<'_>) -> bool {
+    let after = rest.get(tag.app.len()..).unwrap_or_default();
+    !tag.app.is_empty() && (after.starts_with(b"[") || after.starts_with(b": "))
 }
 
 /// The severity of `<38>`, and what follows; the line itself if it has none.

@@ -15,7 +15,8 @@ pub enum Stamp<'a> {
     None,
     /// Already nanoseconds since 1970 UTC: the journal's.
     Unix(i64),
-    /// `Feb 12 14:10:21`: local time, no year. 15 bytes. RFC 3164 §4.1.2.
+    /// `Feb 12 14:10:21`: local time, no year. 15 bytes, or 14 where a day of one digit has no
+    /// space more in front of it. RFC 3164 §4.1.2.
     Bsd(&'a [u8]),
     /// `2024-10-31T12:38:21.817327+00:00`, with a space too, and without a zone.
     Iso(&'a [u8]),
@@ -47,24 +48,31 @@ pub(crate) fn leading(line: &[u8]) -> Option<(Stamp<'_>, &[u8])> {
     }
 }
 
-/// `Feb 12 14:10:21 ` at the start, and what follows; a fraction of the second is dropped.
+/// `Feb 12 14:10:21 ` at the start, and what follows; a fraction of the second is dropped. Some
+/// write a day of one digit without a space more in front: `Feb 7 14:10:21`.
 fn leading_bsd(line: &[u8]) -> Option<(Stamp<'_>, &[u8])> {
-    let head = line.get(..15)?;
+    let is_short = line.get(5) == Some(&b' ');
+    let length = if is_short { 14 } else { 15 };
+    let head = line.get(..length)?;
+    let clock = &head[length - 9..];
     let shaped = head[3] == b' '
-        && head[6] == b' '
-        && head[9] == b':'
-        && head[12] == b':'
-        && matches!(head[4], b' ' | b'0'..=b'3')
+        && clock[0] == b' '
+        && clock[3] == b':'
+        && clock[6] == b':'
+        && match is_short {
+            true => head[4].is_ascii_digit(),
+            false => matches!(head[4], b' ' | b'0'..=b'3'),
+        }
         && scan::month(head).is_some();
     if !shaped {
         return None;
     }
-    match line.get(15) {
+    match line.get(length) {
         None => Some((Stamp::Bsd(head), &[])),
-        Some(b' ') => Some((Stamp::Bsd(head), &line[16..])),
+        Some(b' ') => Some((Stamp::Bsd(head), &line[length + 1..])),
         // rsyslog and syslog-ng can be told to write fractions; the second is enough.
         Some(b'.') => {
-            let (_, rest) = scan::token(&line[15..]);
+            let (_, rest) = scan::token(&line[length..]);
             Some((Stamp::Bsd(head), rest))
         }
         Some(_) => None,

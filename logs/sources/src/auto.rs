@@ -85,6 +85,24 @@ const SERVICES: &[Defaults] = &[
         ..NOWHERE
     },
     Defaults {
+        service: "logins",
+        files: &[
+            &["/var/log/auth.log", "/var/log/secure"],
+            &["/var/log/vsftpd.log"],
+        ],
+        identifiers: &[
+            "vsftpd",
+            "proftpd",
+            "pure-ftpd",
+            "dropbear",
+            "webmin",
+            "login",
+            "gdm-password]",
+            "cockpit-session",
+        ],
+        ..NOWHERE
+    },
+    Defaults {
         service: "mod_security",
         files: &[
             &["/var/log/apache2/error.log", "/var/log/httpd/error_log"],
@@ -97,7 +115,9 @@ const SERVICES: &[Defaults] = &[
         service: "packages",
         files: &[
             &["/var/log/dpkg.log"],
+            &["/var/log/apt/history.log"],
             &["/var/log/dnf.rpm.log", "/var/log/yum.log"],
+            &["/var/log/pacman.log"],
         ],
         ..NOWHERE
     },

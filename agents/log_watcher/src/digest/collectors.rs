@@ -1,14 +1,22 @@
 //! The registry of what services' lines mean. A new collector is a file here and a line below.
 
+mod cron;
 mod generic;
 mod httpd;
+mod kernel;
+mod logins;
+mod mod_security;
+mod packages;
 mod sshd;
+mod sudo;
 mod systemd;
 
 use std::any::Any;
 
 use skep_lines::Facts;
 use skep_lines::Line;
+use skep_lines::Stamp;
+use skep_lines::service::httpd as httpd_lines;
 use skep_lines::service::httpd::Located;
 
 use super::evidence::Place;
@@ -21,9 +29,15 @@ type Start = fn(&Settings) -> Box<dyn Rules>;
 
 /// Every collector, sorted by name.
 const COLLECTORS: &[(&str, Start)] = &[
+    ("cron", cron::start),
     ("generic", generic::start),
     ("httpd", httpd::start),
+    ("kernel", kernel::start),
+    ("logins", logins::start),
+    ("mod_security", mod_security::start),
+    ("packages", packages::start),
     ("sshd", sshd::start),
+    ("sudo", sudo::start),
     ("systemd", systemd::start),
 ];
 
@@ -110,6 +124,18 @@ pub(super) trait Rules: Send + Any {
 
     /// Joins what later lines held back, before the tallies are merged.
     fn merge(&mut self, _tally: &mut Tally, _later: &mut dyn Rules, _later_tally: &mut Tally) {}
+}
+
+/// The stamp of a line whose writer is a web server, in the body or in front of it.
+fn located_in_body<'a>(line: &Line<'a>) -> Located<'a> {
+    let located = httpd_lines::locate(line.body);
+    match located.stamp {
+        Stamp::None => Located {
+            stamp: line.stamp,
+            ..located
+        },
+        _ => located,
+    }
 }
 
 /// Where most came from, to end a headline.

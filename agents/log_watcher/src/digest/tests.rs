@@ -18,6 +18,21 @@ const LOG: &str = "Feb 12 14:10:21 h sshd[1]: Failed password for root from 10.0
     \u{1b}]0;title\u{7} \u{0}binary\n\
     Feb 12 14:10:24 h sshd[1]: Connection closed by authenticating user root 10.0.0.7 port 5 [preauth]";
 
+/// Lines of all services, for what holds for every collector.
+const LINES: &str = "Feb 12 14:10:21 h sshd[1]: Failed password for root from 10.0.0.7 port 5 ssh2\n\
+    10.0.0.7 - - [12/Feb/2026:14:10:22 +0000] \"GET /a HTTP/1.1\" 500 5\r\n\
+    Feb 12 14:10:23 h systemd[1]: a.service: Failed with result 'timeout'.\n\
+    \u{1b}]0;title\u{7} \u{0}binary\n\
+    Feb 12 14:10:24 h kernel: [1.2] DROP IN=eth0 OUT= SRC=10.0.0.7 DST=10.0.0.1 PROTO=TCP SPT=1 DPT=2\n\
+    Feb 12 14:10:24 h sudo: pam_unix(sudo:auth): authentication failure; ruser=amy rhost=  user=amy\n\
+    Feb 12 14:10:24 h sudo: amy : 2 incorrect password attempts ; TTY=x ; PWD=/ ; USER=root ; COMMAND=/x\n\
+    Feb 12 14:10:24 h CRON[7]: (root) CMD (true)\n\
+    2026-02-12 14:10:24 install sl:amd64 <none> 5\n\
+    Install: sl:amd64 (5)\n\
+    [Thu Feb 12 14:10:24 2026] [:error] [client 10.0.0.7] ModSecurity: Warning. x [id \"1\"]\n\
+    Thu Feb 12 14:10:24 2026 [pid 2] [amy] FAIL LOGIN: Client \"10.0.0.7\"\n\
+    Feb 12 14:10:24 h sshd[1]: Connection closed by authenticating user root 10.0.0.7 port 5 [preauth]";
+
 #[test]
 fn the_registry_is_sorted() {
     assert!(NAMES.is_sorted());
@@ -123,6 +138,13 @@ fn long_lines_take_linear_time() {
         "Feb 12 14:10:21 h sshd[1]: Failed password for ",
         "Feb 12 14:10:21 h sshd[1]: Connection closed by authenticating user ",
         "Feb 12 14:10:21 h kernel: ",
+        "Feb 12 14:10:21 h kernel: IN=eth0 SRC=10.0.0.7 DST=10.0.0.1 ",
+        "Feb 12 14:10:21 h sshd[1]: Received disconnect from ",
+        "Feb 12 14:10:21 h sudo: amy : TTY=x ; USER=",
+        "Feb 12 14:10:21 h CRON[1]: (root) CMD (",
+        "Feb 12 14:10:21 h proftpd[1]: h (h[10.0.0.7]) - USER ",
+        "Install: ",
+        "[Thu Feb 12 14:10:22 2026] [error] [client 10.0.0.7] ModSecurity: Warning. ",
         "10.0.0.7 - - [12/Feb/2026:14:10:22 +0000] \"",
         "2026/02/12 14:10:22 [error] 4#4: *4 ",
         "[Thu Feb 12 14:10:22 2026] [error] ",
@@ -149,6 +171,10 @@ fn long_lines_take_linear_time() {
         "[a b=\"",
         "[12/Feb/2026:14:10:22 +0000] \"",
         "(",
+        " ; COMMAND=",
+        "[uri \"",
+        "a:b (1), ",
+        "authentication failure; rhost=",
     ];
     for name in NAMES {
         let mut collector = Collector::new(name, &settings());
@@ -170,7 +196,7 @@ proptest! {
         name in proptest::sample::select(&NAMES[..]),
         pieces in proptest::collection::vec(
             prop_oneof![
-                proptest::sample::select(LOG.split_inclusive('\n').collect::<Vec<_>>())
+                proptest::sample::select(LINES.split_inclusive('\n').collect::<Vec<_>>())
                     .prop_map(|line| line.as_bytes().to_vec()),
                 proptest::collection::vec(any::<u8>(), 0..40),
             ],
@@ -197,7 +223,7 @@ proptest! {
     fn parts_cut_between_lines_merge_to_the_whole(
         name in proptest::sample::select(&NAMES[..]),
         lines in proptest::collection::vec(
-            proptest::sample::select(LOG.split('\n').collect::<Vec<_>>()), 0..30,
+            proptest::sample::select(LINES.split('\n').collect::<Vec<_>>()), 0..30,
         ),
         at in any::<prop::sample::Index>(),
     ) {

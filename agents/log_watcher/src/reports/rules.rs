@@ -133,6 +133,14 @@ pub(super) const RULES: &[Rule] = &[
         GUESSES_MIN,
     ),
     rule(
+        "logins",
+        "brute_force",
+        Severity::Warning,
+        By::Source,
+        &["failed"],
+        GUESSES_MIN,
+    ),
+    rule(
         "postfix",
         "brute_force",
         Severity::Warning,

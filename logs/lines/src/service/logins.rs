@@ -49,9 +49,11 @@ fn refused<'a>(rule: &'static str, user: &'a [u8], source: &'a [u8]) -> Option<E
 /// The stamp of vsftpd's own log, `Thu Feb 12 14:10:21 2026 [pid …`; local time.
 #[must_use]
 pub fn locate(line: &[u8]) -> Stamp<'_> {
-    match line.get(..30) {
-        Some(head) if head[19] == b' ' && head[24..30] == *b" [pid " => Stamp::Apache(&head[..24]),
-        _ => Stamp::None,
+    // A day of one digit has a space more in front of it, or none.
+    let ends = |at: &usize| line.get(*at..at + 6) == Some(b" [pid ") && line[at - 5] == b' ';
+    match [24, 23].iter().find(|at| ends(at)) {
+        Some(at) => Stamp::Apache(&line[..*at]),
+        None => Stamp::None,
     }
 }
 
@@ -244,6 +246,12 @@ mod tests {
         assert_eq!(
             locate(own.as_bytes()),
             Stamp::Apache(b"Thu Feb 12 14:10:21 2026")
+        );
+        let short = "Mon Feb 2 14:10:21 2026 [pid 2] [amy] FAIL LOGIN: Client \"10.0.0.7\"";
+        check("", short, AMY);
+        assert_eq!(
+            locate(short.as_bytes()),
+            Stamp::Apache(b"Mon Feb 2 14:10:21 2026")
         );
         check("vsftpd", "[amy] FAIL LOGIN: Client \"10.0.0.7\"", AMY);
         check("vsftpd", "[amy] OK LOGIN: Client \"10.0.0.7\"", "none");

@@ -68,7 +68,8 @@ pub enum Event<'a> {
 /// What apt lists behind `Install: ` and the like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct List<'a> {
-    kind: Kind,
+    /// What happened to all of them.
+    pub kind: Kind,
     items: &'a [u8],
 }
 

@@ -37,19 +37,19 @@ impl Civil {
     }
 }
 
-/// `Feb 12 14:10:21` of a given year.
+/// `Feb 12 14:10:21` of a given year; `Feb 7 14:10:21` too.
 pub(super) fn bsd(bytes: &[u8], year: u32) -> Option<Civil> {
-    let ones = u32::from(bytes.get(5)?.wrapping_sub(b'0'));
-    let day = if bytes[4] == b' ' {
-        Some(ones)
-    } else {
-        two_digits(bytes, 4)
+    let ones = |at: usize| Some(u32::from(bytes.get(at)?.wrapping_sub(b'0')));
+    let (day, time_at) = match (bytes.get(4)?, bytes.get(5)?) {
+        (_, b' ') => (ones(4), 6),
+        (b' ', _) => (ones(5), 7),
+        _ => (two_digits(bytes, 4), 7),
     };
     Civil {
         year,
         month: month(bytes)?,
         day: day?,
-        ..time(bytes, 7)?
+        ..time(bytes, time_at)?
     }
     .checked()
 }
@@ -111,10 +111,14 @@ pub(crate) fn is_clf(bytes: &[u8]) -> bool {
 
 /// `Wed Oct 11 14:32:52.123456 2023`, with or without a fraction.
 pub(super) fn apache(bytes: &[u8]) -> Option<Civil> {
-    let (head, tail) = bytes.split_at_checked(19)?;
-    let year = tail.len().checked_sub(4)?;
-    let mut civil = bsd(&head[4..], four_digits(tail, year)?)?;
-    if let [b'.', digits @ .., b' '] = &tail[..year] {
+    let (head, year) = bytes.split_at_checked(bytes.len().checked_sub(4)?)?;
+    let head = head.strip_suffix(b" ")?;
+    let (head, fraction) = match head.iter().rposition(|byte| *byte == b'.') {
+        Some(at) => (&head[..at], Some(&head[at + 1..])),
+        None => (head, None),
+    };
+    let mut civil = bsd(head.get(4..)?, four_digits(year, 0)?)?;
+    if let Some(digits) = fraction {
         civil.nanos = nanos(digits)?;
     }
     Some(civil)

@@ -6,7 +6,6 @@
 use skep_lines::Facts;
 use skep_lines::Line;
 use skep_lines::Severity;
-use skep_lines::Stamp;
 use skep_lines::service::httpd;
 use skep_lines::service::httpd::Access;
 use skep_lines::service::httpd::ErrorLine;
@@ -92,14 +91,7 @@ impl Rules for Httpd {
     }
 
     fn locate<'a>(&self, line: &Line<'a>) -> Located<'a> {
-        let located = httpd::locate(line.body);
-        match located.stamp {
-            Stamp::None => Located {
-                stamp: line.stamp,
-                ..located
-            },
-            _ => located,
-        }
+        super::located_in_body(line)
     }
 
     fn explain(&mut self, seen: &Seen<'_>) -> Option<Facts> {
