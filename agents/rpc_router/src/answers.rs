@@ -7,7 +7,7 @@ use skep_protocol::callback::{Answering, Callback, Status, Thread};
 
 use crate::{
     RpcRouter,
-    ask::{accepted, own},
+    ask::{accepted, note_starts, own},
     request::{Heard, OriginState},
     session::Session,
 };
@@ -37,16 +37,8 @@ impl RpcRouter {
                 let parts = vec![answering(id, token, &endpoint).error(now_ms(ctx), message)];
                 vec![(endpoint, OriginState::Done, parts)]
             }
-            Err(AskError::Refused { reason }) => {
-                let message = match reason {
-                    Refusal::Denied => "refused: denied, this operator's role does not allow it",
-                    reason => &format!("refused: {}", reason.name()),
-                };
-                let end = |address: Address| {
-                    let error = answering(id, token, &address).error(now_ms(ctx), message);
-                    (address, OriginState::Done, vec![error])
-                };
-                request.refused().into_iter().map(end).collect()
+            Err(AskError::Refused { endpoint, reason }) => {
+                vec![refused(ctx, id, token, endpoint, reason)]
             }
             Err(AskError::EndpointLost { endpoint }) => {
                 let parts = vec![lost(ctx, id, token, &endpoint, "its node or agent is gone")];
@@ -68,6 +60,7 @@ impl RpcRouter {
                 Heard::Late => parts.iter_mut().for_each(|part| part.late = true),
                 // The packet went to another endpoint than it was first meant for.
                 Heard::Joined => {
+                    note_starts(ctx, request);
                     parts.insert(0, accepted(ctx, id, token, &request.answering()));
                 }
             }
@@ -167,6 +160,32 @@ pub(crate) async fn end(
     kept.await?;
     session.is_committed(session.journal.newest());
     Ok(())
+}
+
+/// The end of an origin whose node refused the request: its answer is no, or it cannot take it.
+fn refused(
+    ctx: &Ctx<RpcRouter>,
+    id: &str,
+    token: &Token,
+    origin: Address,
+    reason: Refusal,
+) -> (Address, OriginState, Vec<Callback>) {
+    let cannot = matches!(
+        reason,
+        Refusal::NotServed | Refusal::AgentDown | Refusal::MailboxFull
+    );
+    if cannot {
+        let why = format!("it did not take the request: {}", reason.name());
+        let callback = lost(ctx, id, token, &origin, &why);
+        return (origin, OriginState::Lost, vec![callback]);
+    }
+    let message = match reason {
+        Refusal::Denied => "refused: denied, this operator may not do that",
+        Refusal::RequestReplayed => "refused: this request was run before",
+        reason => &format!("refused: {}", reason.name()),
+    };
+    let error = answering(id, token, &origin).error(now_ms(ctx), message);
+    (origin, OriginState::Done, vec![error])
 }
 
 /// The door's own word on an origin that will not answer.

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::de::IgnoredAny;
 use skep_agent::{Asking, Ctx, Outgoing, SendError};
 use skep_identity::PROOF_BYTES_MAX;
-use skep_packet::{Address, Destination, Refusal, RolePattern, Token};
+use skep_packet::{Address, Destination, Refusal, RolePattern, Scope, Token};
 use skep_protocol::{
     callback::{Callback, Format, Status},
     rpc::{Ask, Problem, ProblemCode, ServiceRequest},
@@ -70,8 +70,9 @@ impl RpcRouter {
         let ended = follow(ctx, id, &token, asking);
         let accepted = accepted(ctx, id, &token, &origins);
         let now_ns = ctx.now().mono_ns;
+        let mut request = Request::new(service, choice, &origins, now_ns, ended);
+        note_starts(ctx, &mut request);
         let kept = ctx.tx(|tx| {
-            let mut request = Request::new(service, choice, &origins, now_ns, ended);
             request.number = session.next_request(tx, id);
             request.write(tx, id, &token);
             session.requests.insert(token.clone(), request);
@@ -84,6 +85,11 @@ impl RpcRouter {
         self.sessions.has_token(token, id);
         Ok(())
     }
+}
+
+/// Notes which starts of its origins a request was sent to.
+pub(crate) fn note_starts(ctx: &Ctx<RpcRouter>, request: &mut Request) {
+    request.started(&ctx.endpoints(&request.service, Scope::Swarm));
 }
 
 /// Checks what the client says, and makes a packet of it; the payload stays as it was signed.

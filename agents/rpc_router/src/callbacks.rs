@@ -7,7 +7,7 @@ use skep_protocol::callback::Callback;
 
 use crate::{
     Event, RpcRouter,
-    ask::accepted,
+    ask::{accepted, note_starts},
     event::Happened,
     request::{Heard, OriginState},
     session::Session,
@@ -118,7 +118,10 @@ fn keep(
             callback.late = true;
             None
         }
-        Heard::Joined => Some(accepted(ctx, id, &token, &request.answering())),
+        Heard::Joined => {
+            note_starts(ctx, request);
+            Some(accepted(ctx, id, &token, &request.answering()))
+        }
     };
     let has_ended = callback.last && request.end(&callback.origin, OriginState::Done);
     if has_ended || joined.is_some() {

@@ -1,7 +1,7 @@
 //! A request and the origins that are to answer it.
 
 use serde::{Deserialize, Serialize};
-use skep_agent::Tx;
+use skep_agent::{AgentStart, Endpoint, Tx};
 use skep_packet::{Address, RolePattern, Token};
 use skep_protocol::{callback::ORIGIN_IDLE_MAX_S, rpc::Ask};
 use tokio::sync::oneshot;
@@ -18,6 +18,8 @@ pub(crate) struct Origin {
     /// nobody yet, and that makes nobody lost.
     #[serde(skip)]
     listed: bool,
+    /// The start that was asked, where it was known: a later one knows nothing of the request.
+    start: Option<AgentStart>,
 }
 
 /// Whether something is still to come from an origin.
@@ -41,9 +43,6 @@ pub(crate) struct Request {
     pub(crate) number: u64,
     /// Whether one endpoint was asked: another one that answers has taken its place.
     is_one: bool,
-    /// Refusals that did not say whose they are.
-    #[serde(skip)]
-    n_refused: usize,
     /// Dropped to end the ask.
     #[serde(skip)]
     pub(crate) asking: Option<oneshot::Sender<()>>,
@@ -64,6 +63,7 @@ impl Origin {
             state: OriginState::Open,
             heard_ns: now_ns,
             listed: true,
+            start: None,
         }
     }
 
@@ -86,8 +86,21 @@ impl Request {
             origins: origins.iter().map(origin).collect(),
             number: 0,
             is_one: choice == Ask::One,
-            n_refused: 0,
             asking: Some(asking),
+        }
+    }
+
+    /// Takes note of which start of each origin was asked.
+    pub(crate) fn started(&mut self, serving: &[Endpoint]) {
+        for origin in self
+            .origins
+            .iter_mut()
+            .filter(|origin| origin.start.is_none())
+        {
+            let endpoint = serving
+                .iter()
+                .find(|endpoint| endpoint.address == origin.address);
+            origin.start = endpoint.map(|endpoint| endpoint.start);
         }
     }
 
@@ -148,32 +161,26 @@ impl Request {
         true
     }
 
-    /// A refusal came that does not say whose it is: whose it must be, if that is clear by now.
-    pub(crate) fn refused(&mut self) -> Vec<Address> {
-        self.n_refused += 1;
-        let open = self.origins.iter().filter(|origin| origin.is_open());
-        let open: Vec<Address> = open.map(|origin| origin.address.clone()).collect();
-        if open.len() <= self.n_refused {
-            open
-        } else {
-            Vec::new()
-        }
-    }
-
-    /// The origins that were silent for too long, or serve the role no more.
+    /// The origins that were silent for too long, serve the role no more, or were started anew.
     pub(crate) fn overdue(
         &mut self,
         now_ns: u64,
-        serving: &[Address],
+        serving: &[Endpoint],
     ) -> Vec<(Address, &'static str)> {
         let idle_max_ns = ORIGIN_IDLE_MAX_S * 1_000_000_000;
         let mut lost = Vec::new();
         for origin in self.origins.iter_mut().filter(|origin| origin.is_open()) {
-            let serves = serving.contains(&origin.address);
-            let is_gone = origin.listed && !serves;
-            origin.listed |= serves;
+            let endpoint = serving
+                .iter()
+                .find(|endpoint| endpoint.address == origin.address);
+            let is_gone = origin.listed && endpoint.is_none();
+            let is_anew = endpoint
+                .is_some_and(|endpoint| origin.start.is_some_and(|start| start != endpoint.start));
+            origin.listed |= endpoint.is_some();
             if is_gone {
                 lost.push((origin.address.clone(), "it serves the role no more"));
+            } else if is_anew {
+                lost.push((origin.address.clone(), "it was started anew"));
             } else if now_ns.saturating_sub(origin.heard_ns) > idle_max_ns {
                 lost.push((origin.address.clone(), "nothing came from it for too long"));
             }
@@ -215,9 +222,27 @@ mod tests {
         )
     }
 
+    fn start(boot: u128, incarnation: u32) -> AgentStart {
+        let boot = skep_packet::BootId(uuid::Uuid::from_u128(boot));
+        AgentStart { boot, incarnation }
+    }
+
+    fn endpoint(address: &Address, start: AgentStart) -> Endpoint {
+        Endpoint {
+            address: address.clone(),
+            role: "a.role".parse().unwrap(),
+            handler: "cmd_do".parse().unwrap(),
+            start,
+        }
+    }
+
     /// Who is overdue, without the reasons.
     fn overdue(request: &mut Request, now_ns: u64, serving: &[Address]) -> Vec<Address> {
-        let lost = request.overdue(now_ns, serving);
+        let serving: Vec<Endpoint> = serving
+            .iter()
+            .map(|address| endpoint(address, start(1, 1)))
+            .collect();
+        let lost = request.overdue(now_ns, &serving);
         lost.into_iter().map(|(address, _)| address).collect()
     }
 
@@ -259,9 +284,24 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_without_a_name_counts_when_it_can_only_be_theirs() {
-        let mut request = request(&["a@n1", "a@n2"]);
-        assert!(request.refused().is_empty());
-        assert_eq!(request.refused().len(), 2);
+    fn an_origin_that_was_started_anew_is_lost_at_once_also_after_a_restart_of_the_door() {
+        let check = |now: AgentStart, is_lost: bool| {
+            let mut request = request(&["a@n1"]);
+            let at = |start| [endpoint(&address("a@n1"), start)];
+            request.started(&at(start(1, 2)));
+            let text = serde_json::to_string(&request).unwrap();
+            let mut loaded: Request = serde_json::from_str(&text).unwrap();
+            loaded.loaded(SECOND_NS);
+            for mut request in [request, loaded] {
+                assert_eq!(
+                    request.overdue(SECOND_NS, &at(now)).len(),
+                    usize::from(is_lost)
+                );
+            }
+        };
+        check(start(1, 2), false);
+        check(start(1, 3), true);
+        check(start(2, 2), true);
+        check(start(2, 1), true);
     }
 }

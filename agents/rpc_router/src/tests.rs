@@ -276,23 +276,30 @@ async fn a_plain_answer_after_its_origin_was_lost_is_late() {
 }
 
 #[tokio::test]
-async fn a_refusal_reaches_the_person_for_each_origin() {
+async fn a_refusal_ends_its_origin_at_once_and_no_other() {
+    use skep_packet::Refusal;
     let (mut world, swarm) = quiet().await;
     let (mut client, sent, _) = asked(&mut world, &swarm).await;
-    for _ in 0..2 {
-        let reason = skep_packet::Refusal::Denied;
-        sent.fail(skep_agent::AskError::Refused { reason }).await;
-    }
-    for _ in 0..2 {
-        let (_, last) = callback(client.next().await);
-        assert_eq!(
-            (last.last, last.error.as_deref()),
-            (
-                true,
-                Some("refused: denied, this operator's role does not allow it")
-            )
-        );
-    }
+    let refuse = async |origin: &str, reason| {
+        let endpoint = address(origin);
+        sent.fail(skep_agent::AskError::Refused { endpoint, reason })
+            .await;
+    };
+    refuse("watcher@n2", Refusal::Denied).await;
+    let (_, last) = callback(client.next().await);
+    assert_eq!((&last.origin, last.last), (&address("watcher@n2"), true));
+    let error = "refused: denied, this operator may not do that";
+    assert_eq!(last.error.as_deref(), Some(error));
+    refuse("watcher@n1", Refusal::AgentDown).await;
+    let (_, lost) = callback(client.next().await);
+    assert_eq!(
+        (lost.status, lost.origin, lost.note.as_deref()),
+        (
+            Status::OriginLost,
+            address("watcher@n1"),
+            Some("it did not take the request: agent_down")
+        )
+    );
 }
 
 #[tokio::test]
@@ -423,4 +430,27 @@ async fn a_config_that_makes_no_sense_says_why() {
     assert!((crate::SPEC.check)(json!({ "journal_bytes_max": 1 })).is_err());
     assert!((crate::SPEC.check)(json!({ "lisen": "[::]:7480" })).is_err());
     assert!((crate::SPEC.check)(json!({ "listen": "[::]:7480" })).is_ok());
+}
+
+#[tokio::test]
+async fn a_restarted_door_says_at_once_that_an_origin_was_started_anew() {
+    let (mut world, swarm) = quiet().await;
+    let (client, ..) = asked(&mut world, &swarm).await;
+    let resume = Resume {
+        session_id: client.session_id.clone(),
+        cursor: 1,
+    };
+    client.cut();
+    world.started_anew("watcher@n2");
+    world.restart().await;
+    let mut client = Client::login(&swarm, "ann", Some(resume)).await;
+    let (_, lost) = callback(client.next().await);
+    assert_eq!(
+        (lost.status, lost.origin, lost.note.as_deref()),
+        (
+            Status::OriginLost,
+            address("watcher@n2"),
+            Some("it was started anew")
+        )
+    );
 }

@@ -41,11 +41,7 @@ impl RpcRouter {
                 .iter_mut()
                 .filter(|(_, request)| request.is_open());
             for (token, request) in open {
-                let endpoints = ctx.endpoints(&request.service, Scope::Swarm);
-                let serving: Vec<Address> = endpoints
-                    .into_iter()
-                    .map(|endpoint| endpoint.address)
-                    .collect();
+                let serving = ctx.endpoints(&request.service, Scope::Swarm);
                 let origins = request.overdue(now_ns, &serving);
                 if !origins.is_empty() {
                     overdue.push((id.clone(), token.clone(), origins));

@@ -40,8 +40,10 @@ pub enum AskError {
         endpoint: Address,
     },
     /// The endpoint's node refused the packet.
-    #[error("refused: {}", .reason.name())]
+    #[error("{endpoint} refused: {}", .reason.name())]
     Refused {
+        /// Which.
+        endpoint: Address,
         /// Why.
         reason: Refusal,
     },

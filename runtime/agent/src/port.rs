@@ -4,7 +4,10 @@ use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use skep_packet::{Address, AgentName, HandlerName, NodeId, Now, RoleName, RolePattern, Scope};
+use serde::{Deserialize, Serialize};
+use skep_packet::{
+    Address, AgentName, BootId, HandlerName, NodeId, Now, RoleName, RolePattern, Scope,
+};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::{Answer, AskError, Door, DurableRef, Outgoing, SendError, StoreError, TxBuffer};
@@ -18,6 +21,17 @@ pub struct Endpoint {
     pub role: RoleName,
     /// The function that does it.
     pub handler: HandlerName,
+    /// Which start of the agent it is.
+    pub start: AgentStart,
+}
+
+/// One start of an agent: what an earlier one was asked, this one does not know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AgentStart {
+    /// The start of its node.
+    pub boot: BootId,
+    /// Counts the agent's starts on that boot.
+    pub incarnation: u32,
 }
 
 /// What an open ask yields.

@@ -49,5 +49,7 @@ pub use passport::{
 pub use register::{PAPERS_MAX, Paper, Register, Who};
 pub use renewal::Renewal;
 pub use replay::{BOOTS_MAX, BOOTS_PER_SIGNER_MAX, ReplayGuard};
-pub use request::{PROOF_BYTES_MAX, Request, RequestProof, check_request};
+pub use request::{
+    PROOF_BYTES_MAX, REQUESTS_MAX, Request, RequestGuard, RequestMark, RequestProof, check_request,
+};
 pub use sealer::{SEAL_QUEUE_BYTES_MAX, SIGN_PACE, SealFull, Sealer, SignJob};

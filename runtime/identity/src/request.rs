@@ -1,7 +1,13 @@
 //! Requests of operators: signed by the session's key to the agent that answers.
 
+mod guard;
+
 use serde::{Deserialize, Serialize};
-use skep_packet::{Hash, Refusal, Signed, Token, decode, limits::SKEW_MAX_MS};
+use skep_packet::{
+    Hash, Refusal, RoleName, RolePattern, Signed, Token, decode, limits::SKEW_MAX_MS,
+};
+
+pub use guard::{REQUESTS_MAX, RequestGuard, RequestMark};
 
 use crate::{Keyring, OperatorIdentity, Purpose, login, merkle, open_object};
 
@@ -17,7 +23,7 @@ const REQUEST_BYTES_MAX: usize = 1024;
 /// What a session's key signs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// The service that was asked for: a role.
+    /// The service as the person wrote it: a role, or a pattern of roles.
     pub service: String,
     /// SHA-256 of the payload's bytes.
     pub payload: Hash,
@@ -36,10 +42,11 @@ pub struct RequestProof {
     pub request: Signed,
 }
 
-/// Checks who stands behind a request for `service` with these payload bytes and this token.
+/// Checks who stands behind a request that reached `role` with these payload bytes and this token;
+/// the text that was signed must cover the role.
 ///
-/// The caller still compares [`OperatorIdentity::router`] with the node that sent the packet.
-/// Three RSA checks, about 0.1 ms.
+/// The caller still compares [`OperatorIdentity::router`] with the node that sent the packet, and
+/// asks its [`RequestGuard`] about the mark. Three RSA checks, about 0.1 ms.
 ///
 /// # Errors
 /// [`Refusal::Denied`] when the proof is for another service, payload or token; else why login or
@@ -48,10 +55,10 @@ pub fn check_request(
     proof: &[u8],
     keyring: &Keyring,
     now_ms: u64,
-    service: &str,
+    role: &RoleName,
     payload: &[u8],
     token: &Token,
-) -> Result<OperatorIdentity, Refusal> {
+) -> Result<(OperatorIdentity, RequestMark), Refusal> {
     let proof: RequestProof = decode(proof, PROOF_BYTES_MAX).map_err(|error| error.refusal())?;
     let (_, who) = login::open_login(&proof.login, keyring, now_ms)?;
     let request: Request = open_object(
@@ -60,10 +67,11 @@ pub fn check_request(
         &who.session_key,
         REQUEST_BYTES_MAX,
     )?;
-    let same = request.service == service
+    let service = request.service.parse::<RolePattern>();
+    let fits = service.is_ok_and(|service| service.matches(role))
         && request.payload == merkle::sha256(&[payload])
         && request.token == *token;
-    if !same {
+    if !fits {
         return Err(Refusal::Denied);
     }
     if request.issued_at_ms > now_ms.saturating_add(SKEW_MAX_MS) {
@@ -73,7 +81,8 @@ pub fn check_request(
     if now_ms > until.saturating_add(SKEW_MAX_MS) {
         return Err(Refusal::Expired);
     }
-    Ok(who)
+    let mark = RequestMark::new(&who.session_key, token, request.issued_at_ms);
+    Ok((who, mark))
 }
 
 #[cfg(test)]

@@ -6,8 +6,8 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 use skep_agent::{
-    CommitTicket, Door, DurableRef, Endpoint, NodePort, OpenAsk, Outgoing, SendError, StoreError,
-    TxBuffer,
+    AgentStart, CommitTicket, Door, DurableRef, Endpoint, NodePort, OpenAsk, Outgoing, SendError,
+    StoreError, TxBuffer,
 };
 use skep_packet::{Address, AgentName, NodeId, Now, RolePattern, Scope};
 use skep_swarm::roles::{Choice, RoleIndex};
@@ -160,6 +160,10 @@ impl NodePort for Port {
             address: endpoint.address.clone(),
             role: endpoint.role.clone(),
             handler: endpoint.handler.clone(),
+            start: AgentStart {
+                boot: endpoint.boot,
+                incarnation: endpoint.agent_incarnation,
+            },
         };
         chosen.into_iter().map(endpoint).collect()
     }

@@ -19,6 +19,7 @@ use std::{collections::HashMap, sync::Arc};
 use arc_swap::ArcSwap;
 use rand::Rng;
 use skep_agent::AskEvent;
+use skep_identity::RequestGuard;
 use skep_packet::{BootId, Descriptor, NodeId, Now, SwarmId};
 use skep_swarm::{
     asks::{AskId, Asks},
@@ -78,6 +79,8 @@ pub(crate) struct Switch {
     membership: Membership,
     members: Members,
     local: Local,
+    /// Which requests of operators have run here.
+    requests: RequestGuard,
     commits: Commits,
     /// Whether the view shows packets in the outbox.
     outbox_shown: bool,
@@ -98,6 +101,7 @@ impl Switch {
             commits: Commits::new(parts.store, tx),
             members: Members::new(parts.descriptor),
             local: Local::default(),
+            requests: RequestGuard::new(now.unix_ms),
             asks: Asks::new(),
             askers: HashMap::new(),
             membership,

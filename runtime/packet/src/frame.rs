@@ -227,11 +227,13 @@ pub enum Refusal {
     AgentDown,
     /// The handler took it and failed; a durable packet comes again, a few times.
     HandlerFailed,
+    /// An operator's request that this agent was given before, or may have been.
+    RequestReplayed,
 }
 
 impl Refusal {
     /// Every reason, for counters that start at zero.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::Oversized,
         Self::Truncated,
         Self::Malformed,
@@ -255,6 +257,7 @@ impl Refusal {
         Self::MailboxFull,
         Self::AgentDown,
         Self::HandlerFailed,
+        Self::RequestReplayed,
     ];
 
     /// The reason as it stands in counters and messages.
@@ -284,6 +287,7 @@ impl Refusal {
             Self::MailboxFull => "mailbox_full",
             Self::AgentDown => "agent_down",
             Self::HandlerFailed => "handler_failed",
+            Self::RequestReplayed => "request_replayed",
         }
     }
 }

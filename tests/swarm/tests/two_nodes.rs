@@ -10,9 +10,13 @@ use skep_tests_swarm::{Host, Probe, World, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
+fn probe_of(host: &Host) -> Address {
+    Address::new(AgentName::new("probe").unwrap(), host.node().name().clone())
+}
+
 fn at(host: &Host, handler: &str, content: &Value) -> Outgoing {
-    let address = Address::new(AgentName::new("probe").unwrap(), host.node().name().clone());
-    Outgoing::to_agent(address, HandlerName::new(handler).unwrap(), content)
+    let handler = HandlerName::new(handler).unwrap();
+    Outgoing::to_agent(probe_of(host), handler, content)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,7 +79,9 @@ async fn a_refusal_far_away_is_told_by_its_name() {
     let probe = n1.probe().await;
     let check = async |handler: &str, reason: Refusal| {
         let asking = probe.ask(at(&n2, handler, &json!(1)), SOON).await.unwrap();
-        assert_eq!(asking.answer().await, Err(AskError::Refused { reason }));
+        let endpoint = probe_of(&n2);
+        let refused = AskError::Refused { endpoint, reason };
+        assert_eq!(asking.answer().await, Err(refused));
         assert_eq!(n2.node().metrics().n_refused(reason), 1);
     };
     check("cmd_admin", Refusal::Denied).await;

@@ -140,6 +140,14 @@ impl FakeNode {
             .retain(|endpoint| endpoint.role.as_str() != role);
     }
 
+    pub(super) fn started_anew(&self, address: &Address) {
+        for endpoint in &mut self.state().endpoints {
+            if endpoint.address == *address {
+                endpoint.start.incarnation += 1;
+            }
+        }
+    }
+
     pub(super) fn open_door(&self, door: Arc<dyn Door>) {
         self.state().door = Some(door);
     }

@@ -6,8 +6,8 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
 use skep_packet::{
-    Address, AgentName, Class, HandlerName, Kind, Lane, NodeId, OutboxMark, Packet, PacketId,
-    Refusal, RoleName, SwarmId, Token, encode_content,
+    Address, AgentName, BootId, Class, HandlerName, Kind, Lane, NodeId, OutboxMark, Packet,
+    PacketId, Refusal, RoleName, SwarmId, Token, encode_content,
 };
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -15,8 +15,8 @@ use uuid::Uuid;
 
 use super::node::{FakeNode, Sent};
 use crate::{
-    Agent, AgentRuntime, AgentSpec, AgentStatus, Delivery, Door, DurableRef, Endpoint, Exit,
-    NodePort, Principal, admit, spec::BEACON_DEFAULT,
+    Agent, AgentRuntime, AgentSpec, AgentStart, AgentStatus, Delivery, Door, DurableRef, Endpoint,
+    Exit, NodePort, Principal, admit, spec::BEACON_DEFAULT,
 };
 
 /// How long a test waits, in virtual time, for something that should come.
@@ -82,6 +82,15 @@ impl<A: Agent> Testkit<A> {
             node: self.node.clone(),
         }
         .serve(role, address, handler);
+    }
+
+    /// From now on `address` is another start of its agent.
+    ///
+    /// # Panics
+    /// Where it is no address.
+    pub fn started_anew(&self, address: &str) {
+        let address: Address = address.parse().expect("an address");
+        self.node.started_anew(&address);
     }
 
     /// From now on nobody serves `role`.
@@ -272,6 +281,10 @@ impl Stage {
             address: address.parse().expect("an address"),
             role: RoleName::new(role).expect("a role"),
             handler: HandlerName::new(handler).expect("a handler"),
+            start: AgentStart {
+                boot: BootId(Uuid::nil()),
+                incarnation: 1,
+            },
         });
     }
 

@@ -54,6 +54,10 @@ fn token(text: &str) -> Token {
     Token::new(text).unwrap()
 }
 
+fn role(text: &str) -> RoleName {
+    RoleName::new(text).unwrap()
+}
+
 fn good_proof() -> Bytes {
     session()
         .request(SERVICE, PAYLOAD, &token("t1"), NOW_MS)
@@ -65,10 +69,11 @@ fn check(proof: &[u8], now_ms: u64) -> Result<OperatorIdentity, Refusal> {
         proof,
         &world().keyring(),
         now_ms,
-        SERVICE,
+        &role(SERVICE),
         PAYLOAD,
         &token("t1"),
     )
+    .map(|(who, _)| who)
 }
 
 #[test]
@@ -85,12 +90,59 @@ fn a_proof_is_good_for_one_service_payload_and_token() {
     let keyring = world().keyring();
     let proof = good_proof();
     let check = |service, payload: &[u8], text| {
-        let result = check_request(&proof, &keyring, NOW_MS, service, payload, &token(text));
+        let (service, token) = (role(service), token(text));
+        let result = check_request(&proof, &keyring, NOW_MS, &service, payload, &token);
         assert_eq!(result, Err(Refusal::Denied), "{service} {text}");
     };
     check("agent.delete", PAYLOAD, "t1");
     check(SERVICE, b"{}", "t1");
     check(SERVICE, PAYLOAD, "t2");
+}
+
+#[test]
+fn a_proof_covers_the_roles_that_its_text_matches() {
+    let check = |service: &str, asked: &str, is_covered: bool| {
+        let (keyring, token) = (world().keyring(), token("t1"));
+        let proof = session().request(service, PAYLOAD, &token, NOW_MS);
+        let proof = proof.unwrap();
+        let result = check_request(&proof, &keyring, NOW_MS, &role(asked), PAYLOAD, &token);
+        let result = result.map(|(who, _)| who.name);
+        let expected = is_covered.then(|| "ann".to_owned()).ok_or(Refusal::Denied);
+        assert_eq!(result, expected, "{service:?} {asked}");
+    };
+    check("logwatch.*", SERVICE, true);
+    check("*", "anything.else", true);
+    check("hive.alert, logwatch.generate.*", SERVICE, true);
+    check("hive.alert, logwatch.generate.*", "hive.alert", true);
+    check("hive.alert, logwatch.generate.*", "hive.alerts", false);
+    check("logwatch.*", "hive.alert", false);
+    check("logwatch.*,", SERVICE, false);
+    check("", SERVICE, false);
+}
+
+#[test]
+fn the_same_token_of_the_same_session_is_the_same_request() {
+    let keyring = world().keyring();
+    let mark = |service: &str, text: &str, now_ms: u64| {
+        let token = token(text);
+        let proof = session().request(service, PAYLOAD, &token, now_ms).unwrap();
+        let checked = check_request(&proof, &keyring, now_ms, &role(SERVICE), PAYLOAD, &token);
+        checked.unwrap().1
+    };
+    let mut guard = RequestGuard::new(NOW_MS);
+    guard.ran(&mark(SERVICE, "t1", NOW_MS));
+    for (service, text, expected) in [
+        (SERVICE, "t1", Err(Refusal::RequestReplayed)),
+        ("*", "t1", Err(Refusal::RequestReplayed)),
+        (SERVICE, "t2", Ok(())),
+    ] {
+        let again = mark(service, text, NOW_MS + 7);
+        assert_eq!(
+            guard.check(NOW_MS + 7, &again),
+            expected,
+            "{service} {text}"
+        );
+    }
 }
 
 #[test]
@@ -150,11 +202,11 @@ fn a_revoked_operator_is_refused() {
         &good_proof(),
         &keyring,
         NOW_MS,
-        SERVICE,
+        &role(SERVICE),
         PAYLOAD,
         &token("t1"),
     );
-    assert_eq!(result, Err(Refusal::RevokedSigner));
+    assert_eq!(result.err(), Some(Refusal::RevokedSigner));
 }
 
 #[test]

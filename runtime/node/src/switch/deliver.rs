@@ -3,7 +3,7 @@
 use skep_agent::{
     Answer, AskError, AskEvent, Delivery, DurableRef, HANDLER_REPLY_ERROR, Principal, admit,
 };
-use skep_identity::check_request;
+use skep_identity::{RequestMark, check_request};
 use skep_packet::{Kind, OutboxMark, Packet, Refusal, Scope, decode_content};
 use skep_swarm::{
     asks::ReplyVerdict,
@@ -12,6 +12,7 @@ use skep_swarm::{
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Switch;
+
 impl Switch {
     /// Puts a packet into its agent's mailbox, or says why not.
     pub(super) fn deliver(&mut self, ticket: Ticket, packet: Packet, durable: Option<OutboxMark>) {
@@ -81,10 +82,14 @@ impl Switch {
         late: bool,
     ) -> Result<(), Refusal> {
         self.check_served(&packet)?;
-        let principal = self.principal(&packet)?;
+        let (principal, mark) = self.principal(&packet)?;
         let mailbox = self.local.mailboxes.get(&packet.target.agent);
         let mailbox = mailbox.ok_or(Refusal::AgentDown)?;
         admit(&mailbox.handlers, &packet.handler, &principal)?;
+        let mark = mark.map(|mark| mark.at(&packet.target.agent, &packet.handler));
+        if let Some(mark) = &mark {
+            self.requests.check(self.clock.now().unix_ms, mark)?;
+        }
         let sender = packet.from.node.clone();
         let durable = durable.map(|mark| DurableRef { sender, mark });
         match mailbox.sender.try_send(Delivery {
@@ -95,6 +100,9 @@ impl Switch {
         }) {
             Ok(()) => {
                 mailbox.delivered.inc();
+                if let Some(mark) = &mark {
+                    self.requests.ran(mark);
+                }
                 Ok(())
             }
             Err(TrySendError::Full(_)) => Err(Refusal::MailboxFull),
@@ -125,28 +133,30 @@ impl Switch {
     }
 
     /// Who stands behind a packet: the operator whose proof it carries, else the agent that sent it.
-    fn principal(&self, packet: &Packet) -> Result<Principal, Refusal> {
+    fn principal(&self, packet: &Packet) -> Result<(Principal, Option<RequestMark>), Refusal> {
         let Some(proof) = &packet.proof else {
-            return Ok(Principal::Agent(packet.from.clone()));
+            return Ok((Principal::Agent(packet.from.clone()), None));
         };
         let seat = self.seat.as_ref().ok_or(Refusal::Denied)?;
         let token = packet.token.as_ref().ok_or(Refusal::Denied)?;
-        let service = packet.role.as_ref().ok_or(Refusal::Denied)?;
+        let role = packet.role.as_ref().ok_or(Refusal::Denied)?;
         let now_ms = self.now().unix_ms;
-        let who = check_request(
-            proof,
-            &seat.keyring,
-            now_ms,
-            service.as_str(),
-            &packet.content,
-            token,
-        )?;
+        let checked = check_request(proof, &seat.keyring, now_ms, role, &packet.content, token);
+        let (who, mark) = checked.map_err(|reason| {
+            // Its sender must not seal it again: what is wrong with a proof stays wrong.
+            if reason != Refusal::Denied {
+                self.metrics.refused(reason);
+                tracing::warn!(reason = reason.name(), from = %packet.from, "an operator's proof was not believed");
+            }
+            Refusal::Denied
+        })?;
         if who.router != packet.from.node {
             return Err(Refusal::Denied);
         }
-        Ok(Principal::Operator {
+        let operator = Principal::Operator {
             name: who.name,
             level: who.level,
-        })
+        };
+        Ok((operator, Some(mark)))
     }
 }

@@ -156,7 +156,7 @@ pub(super) fn asked(target: &Target) -> AskedEndpoint {
 
 fn ask_error(endpoint: Address, lost: Lost) -> AskError {
     match lost {
-        Lost::Refused(reason) => AskError::Refused { reason },
+        Lost::Refused(reason) => AskError::Refused { endpoint, reason },
         Lost::Unreachable | Lost::NodeDead | Lost::NodeRestarted | Lost::AgentRestarted => {
             AskError::EndpointLost { endpoint }
         }
