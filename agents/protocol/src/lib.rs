@@ -8,5 +8,6 @@ pub mod digest;
 pub mod flag;
 pub mod oracle;
 pub mod rpc;
+pub mod service;
 pub mod severity;
 pub mod status;

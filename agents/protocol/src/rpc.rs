@@ -5,6 +5,8 @@
 //! What the door sends about a request is a [`Callback`], each with a `cursor` that counts within
 //! the session: a client that comes back names the last one it has.
 
+use std::{ops::RangeInclusive, time::Duration};
+
 use serde::{Deserialize, Serialize};
 use skep_packet::{Level, NodeId, Token};
 
@@ -69,7 +71,7 @@ pub struct Resume {
     pub cursor: u64,
 }
 
-/// A request to whoever serves a role: `cmd_service_request` in the words of older clients.
+/// A request of a person to whoever serves a role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceRequest {
@@ -85,6 +87,59 @@ pub struct ServiceRequest {
     /// Who is asked.
     #[serde(default)]
     pub choice: Ask,
+}
+
+/// Seconds that a call may take unless it says so.
+pub const CALL_TIME_S: u64 = 60;
+
+/// The longest time that a call may be given, in seconds.
+pub const CALL_TIME_MAX_S: u64 = 900;
+
+/// How many characters the token of a call has: it names the call's session too.
+pub const CALL_TOKEN_CHARS: RangeInclusive<usize> = 16..=64;
+
+/// The body of `POST /call`: one request without a conversation.
+///
+/// Its session is named by its token; the nonce of the login in `proof` is the token too.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CallRequest {
+    /// As [`ServiceRequest::service`].
+    pub service: String,
+    /// As [`ServiceRequest::payload`].
+    pub payload: String,
+    /// As [`ServiceRequest::token`]: letters, digits and hyphens, [`CALL_TOKEN_CHARS`] of them.
+    pub token: Token,
+    /// As [`ServiceRequest::proof`].
+    pub proof: String,
+    /// As [`ServiceRequest::choice`].
+    #[serde(default)]
+    pub choice: Ask,
+    /// Seconds after which the answer ends, whatever is still to come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub within_s: Option<u64>,
+}
+
+impl CallRequest {
+    /// How long the call may take; `None` where it asks for a time that no call is given.
+    #[must_use]
+    pub fn within(&self) -> Option<Duration> {
+        let within_s = self.within_s.unwrap_or(CALL_TIME_S);
+        let is_allowed = (1..=CALL_TIME_MAX_S).contains(&within_s);
+        is_allowed.then(|| Duration::from_secs(within_s))
+    }
+
+    /// The request in the conversation's words.
+    #[must_use]
+    pub fn request(self) -> ServiceRequest {
+        ServiceRequest {
+            service: self.service,
+            payload: self.payload,
+            token: self.token,
+            proof: self.proof,
+            choice: self.choice,
+        }
+    }
 }
 
 /// Which endpoints of a role a request is for.
@@ -198,6 +253,8 @@ pub enum ProblemCode {
     NotReady,
     /// The door is closing; come back and resume.
     Stopping,
+    /// The time that a call was given is over.
+    Deadline,
 }
 
 impl Problem {

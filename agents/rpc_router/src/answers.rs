@@ -27,30 +27,10 @@ impl RpcRouter {
         let Some(request) = session.requests.get_mut(token) else {
             return Ok(());
         };
-        let mut ends = match answer {
-            Ok(answer) => {
-                let text = String::from_utf8_lossy(&answer.content);
-                let parts = answering(id, token, &answer.from).json(now_ms(ctx), &text, true);
-                vec![(answer.from, OriginState::Done, parts)]
-            }
-            Err(AskError::Handler { endpoint, message }) => {
-                let parts = vec![answering(id, token, &endpoint).error(now_ms(ctx), message)];
-                vec![(endpoint, OriginState::Done, parts)]
-            }
-            Err(AskError::Refused { endpoint, reason }) => {
-                vec![refused(ctx, id, token, endpoint, reason)]
-            }
-            Err(AskError::EndpointLost { endpoint }) => {
-                let parts = vec![lost(ctx, id, token, &endpoint, "its node or agent is gone")];
-                vec![(endpoint, OriginState::Lost, parts)]
-            }
-            // Upkeep names whoever is silent; the rest goes on without the ask.
-            Err(AskError::TimedOut | AskError::Stopping) => Vec::new(),
-            Err(error) => {
-                tracing::warn!(error = %error, "an ask ended for a reason unknown here");
-                Vec::new()
-            }
-        };
+        let mut ends: Vec<_> = outcome(answer)
+            .map(|(from, outcome)| ended(ctx, id, token, from, outcome))
+            .into_iter()
+            .collect();
         for (from, state, parts) in &mut ends {
             if *state != OriginState::Done {
                 continue;
@@ -162,30 +142,70 @@ pub(crate) async fn end(
     Ok(())
 }
 
-/// The end of an origin whose node refused the request: its answer is no, or it cannot take it.
-fn refused(
+/// What an ask yields of one origin.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Its reply.
+    Said(String),
+    /// It could not do it, or may not be asked for it.
+    Failed(String),
+    /// It will not answer.
+    Lost(String),
+}
+
+/// What an ask yields of which origin; `None` where it says nothing of one: upkeep names whoever is
+/// silent, the rest goes on without the ask.
+pub(crate) fn outcome(answer: Result<Answer, AskError>) -> Option<(Address, Outcome)> {
+    match answer {
+        Ok(answer) => {
+            let text = String::from_utf8_lossy(&answer.content).into_owned();
+            Some((answer.from, Outcome::Said(text)))
+        }
+        Err(AskError::Handler { endpoint, message }) => Some((endpoint, Outcome::Failed(message))),
+        Err(AskError::Refused { endpoint, reason }) => Some((endpoint, refused(reason))),
+        Err(AskError::EndpointLost { endpoint }) => {
+            let why = "its node or agent is gone".to_owned();
+            Some((endpoint, Outcome::Lost(why)))
+        }
+        Err(AskError::TimedOut | AskError::Stopping) => None,
+        Err(error) => {
+            tracing::warn!(error = %error, "an ask ended for a reason unknown here");
+            None
+        }
+    }
+}
+
+/// An origin whose node refused the request: its answer is no, or it cannot take it.
+fn refused(reason: Refusal) -> Outcome {
+    match reason {
+        Refusal::NotServed | Refusal::AgentDown | Refusal::MailboxFull => {
+            Outcome::Lost(format!("it did not take the request: {}", reason.name()))
+        }
+        Refusal::Denied => {
+            Outcome::Failed("refused: denied, this operator may not do that".to_owned())
+        }
+        Refusal::RequestReplayed => {
+            Outcome::Failed("refused: this request was run before".to_owned())
+        }
+        reason => Outcome::Failed(format!("refused: {}", reason.name())),
+    }
+}
+
+/// The end of an origin, and the callbacks that say so.
+fn ended(
     ctx: &Ctx<RpcRouter>,
     id: &str,
     token: &Token,
-    origin: Address,
-    reason: Refusal,
+    from: Address,
+    outcome: Outcome,
 ) -> (Address, OriginState, Vec<Callback>) {
-    let cannot = matches!(
-        reason,
-        Refusal::NotServed | Refusal::AgentDown | Refusal::MailboxFull
-    );
-    if cannot {
-        let why = format!("it did not take the request: {}", reason.name());
-        let callback = lost(ctx, id, token, &origin, &why);
-        return (origin, OriginState::Lost, vec![callback]);
-    }
-    let message = match reason {
-        Refusal::Denied => "refused: denied, this operator may not do that",
-        Refusal::RequestReplayed => "refused: this request was run before",
-        reason => &format!("refused: {}", reason.name()),
+    let mut answering = answering(id, token, &from);
+    let (state, parts) = match outcome {
+        Outcome::Said(text) => (OriginState::Done, answering.json(now_ms(ctx), &text, true)),
+        Outcome::Failed(error) => (OriginState::Done, vec![answering.error(now_ms(ctx), error)]),
+        Outcome::Lost(why) => (OriginState::Lost, vec![lost(ctx, id, token, &from, &why)]),
     };
-    let error = answering(id, token, &origin).error(now_ms(ctx), message);
-    (origin, OriginState::Done, vec![error])
+    (from, state, parts)
 }
 
 /// The door's own word on an origin that will not answer.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use serde::de::IgnoredAny;
-use skep_agent::{Asking, Ctx, Outgoing, SendError};
+use skep_agent::{Asking, Ctx, OperatorName, Outgoing, SendError};
 use skep_identity::PROOF_BYTES_MAX;
 use skep_packet::{Address, Destination, Refusal, RolePattern, Scope, Token};
 use skep_protocol::{
@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     Event, RpcRouter,
-    event::{Happened, stopping},
+    event::{Happened, Opened, stopping},
     request::Request,
 };
 
@@ -27,6 +27,29 @@ const OPEN_MAX: usize = 64;
 const ASK_TIME_MAX: Duration = Duration::from_mins(15);
 
 impl RpcRouter {
+    /// Opens a session for one request, named by its token, and asks.
+    pub(crate) async fn call(
+        &mut self,
+        ctx: &Ctx<Self>,
+        operator: OperatorName,
+        request: ServiceRequest,
+    ) -> Result<Opened, Problem> {
+        let token = request.token.clone();
+        let id = token.to_string();
+        if self.sessions.get(&id).is_some() || self.sessions.of_token(&token).is_some() {
+            return Err(in_use().about(token));
+        }
+        let opened = self.sessions.open_named(ctx, operator, id.clone()).await?;
+        if let Err(problem) = self.request(ctx, &id, request).await {
+            self.sessions
+                .delete(ctx, &id)
+                .await
+                .map_err(|_| stopping())?;
+            return Err(problem);
+        }
+        Ok(opened)
+    }
+
     /// Asks whoever serves a role, in the name of the person whose proof it carries.
     pub(crate) async fn request(
         &mut self,
@@ -49,10 +72,7 @@ impl RpcRouter {
         match self.sessions.of_token(&token) {
             // The client does not know whether its request arrived: it did.
             Some(owner) if owner == id => return Ok(()),
-            Some(_) => {
-                let message = "this token is in use";
-                return Err(Problem::new(ProblemCode::Bound, message).cure("take a random one"));
-            }
+            Some(_) => return Err(in_use()),
             None => {}
         }
         let session = self.sessions.get(id).ok_or_else(stopping)?;
@@ -126,6 +146,10 @@ fn outgoing(door: &Address, request: ServiceRequest) -> Result<(RolePattern, Out
         Ask::One => outgoing,
     };
     Ok((service, outgoing))
+}
+
+fn in_use() -> Problem {
+    Problem::new(ProblemCode::Bound, "this token is in use").cure("take a random one")
 }
 
 fn refused(error: &SendError) -> Problem {

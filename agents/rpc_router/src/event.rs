@@ -28,6 +28,12 @@ pub(crate) enum Happened {
         resume: Option<Resume>,
         answer: Reply<Opened>,
     },
+    /// An operator asks once, without a conversation.
+    Call {
+        operator: OperatorName,
+        request: ServiceRequest,
+        answer: Reply<Opened>,
+    },
     /// A client asks whoever serves a role.
     Request {
         session: String,

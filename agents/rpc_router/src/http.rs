@@ -1,15 +1,17 @@
 //! HTTP: one application on two listeners, the control socket and people's port.
 
 mod bearers;
+mod call;
 mod control;
 mod guard;
 mod papers;
 mod people;
+mod reader;
 mod serve;
 mod socket;
 mod tls;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json, Router,
@@ -21,11 +23,26 @@ use axum::{
 };
 use serde_json::json;
 use skep_agent::{AgentError, Ctx, Door};
-use skep_protocol::rpc::CLIENT_BYTES_MAX;
-use tokio::sync::OwnedSemaphorePermit;
+use skep_protocol::rpc::{
+    BINDING_UNIX, BindingKind, CLIENT_BYTES_MAX, Problem, ProblemCode, VERSION,
+};
+use tokio::{
+    sync::{OwnedSemaphorePermit, oneshot},
+    time::{interval, timeout},
+};
+use tokio_util::sync::CancellationToken;
 
 use self::bearers::Bearers;
-use crate::RpcRouter;
+use crate::{
+    Event, RpcRouter,
+    event::{Happened, Reply, stopping},
+};
+
+/// How long a client waits at most for a new node's keys.
+const KEYS_TIME_MAX: Duration = Duration::from_secs(30);
+
+/// Time between two looks for them.
+const KEYS_INTERVAL: Duration = Duration::from_millis(50);
 
 /// What every request sees.
 #[derive(Clone)]
@@ -39,6 +56,8 @@ pub(crate) struct App {
 #[derive(Debug, Clone)]
 pub(crate) struct Connection {
     way: Way,
+    /// Ends it, whatever it is waiting for.
+    cut: CancellationToken,
     /// Held as long as the connection is open, also as a WebSocket.
     _permit: Arc<OwnedSemaphorePermit>,
 }
@@ -49,6 +68,23 @@ pub(crate) enum Way {
     Control,
     /// TCP with TLS; the exporter's value, in hex.
     People { binding: String },
+}
+
+impl Connection {
+    /// What a login over it must be bound to.
+    fn binding(&self) -> &str {
+        match &self.way {
+            Way::Control => BINDING_UNIX,
+            Way::People { binding } => binding,
+        }
+    }
+
+    fn binding_kind(&self) -> BindingKind {
+        match &self.way {
+            Way::Control => BindingKind::Unix,
+            Way::People { .. } => BindingKind::TlsExporter,
+        }
+    }
 }
 
 /// Opens the control socket; it is open when this returns.
@@ -77,9 +113,11 @@ fn router(app: App) -> Router {
         .route("/readyz", get(ready))
         .route("/metrics", get(metrics))
         .route("/tree", get(tree))
+        .route("/hello", get(hello))
         .route("/rpc", get(rpc))
         .route("/revocations", post(papers::revocations))
         .route("/renew", post(papers::renew))
+        .route("/call", post(call::call))
         .fallback(async || problem(StatusCode::NOT_FOUND, "there is nothing here"))
         .layer(from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
@@ -107,6 +145,16 @@ async fn tree(State(app): State<App>) -> Response {
     Json(app.door.tree()).into_response()
 }
 
+/// What a client must know before it signs a login for a call.
+async fn hello(State(app): State<App>, Extension(connection): Extension<Connection>) -> Response {
+    let hello = json!({
+        "version": VERSION,
+        "node": app.ctx.node(),
+        "binding": connection.binding_kind(),
+    });
+    Json(hello).into_response()
+}
+
 async fn rpc(
     State(app): State<App>,
     Extension(connection): Extension<Connection>,
@@ -128,4 +176,27 @@ async fn rpc(
 /// An error as JSON.
 fn problem(status: StatusCode, message: &str) -> Response {
     (status, Json(json!({ "error": message }))).into_response()
+}
+
+/// Waits for a new node's keys: without them no login can be checked.
+async fn keys_made(app: &App) -> Result<(), Problem> {
+    let made = async {
+        let mut looks = interval(KEYS_INTERVAL);
+        while app.door.tls().is_none() {
+            looks.tick().await;
+        }
+    };
+    timeout(KEYS_TIME_MAX, made).await.map_err(|_| {
+        let message = "this node's keys are still being made";
+        Problem::new(ProblemCode::NotReady, message)
+            .cure("try again in a minute")
+            .closing()
+    })
+}
+
+/// Asks the agent, which answers or is on its way down.
+async fn ask<T>(app: &App, event: impl FnOnce(Reply<T>) -> Happened) -> Result<T, Problem> {
+    let (answer, answered) = oneshot::channel();
+    app.ctx.post(Event(event(answer))).await;
+    answered.await.unwrap_or_else(|_| Err(stopping()))
 }

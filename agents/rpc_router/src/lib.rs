@@ -13,6 +13,7 @@ mod event;
 mod http;
 mod journal;
 mod request;
+mod service;
 mod session;
 mod sessions;
 mod upkeep;
@@ -25,10 +26,13 @@ use serde_json::{Value, json};
 use skep_agent::{
     Access, Agent, AgentError, AgentSpec, Ctx, HANDLER_REPLY, HANDLER_REPLY_ERROR, Handlers,
 };
-use skep_protocol::callback::{CMD_CALLBACK, ROLE_RPC};
+use skep_protocol::{
+    callback::{CMD_CALLBACK, ROLE_RPC},
+    service::CMD_SERVICE,
+};
 
 pub use crate::event::Event;
-use crate::{callbacks::Flush, event::Happened, sessions::Sessions};
+use crate::{callbacks::Flush, event::Happened, service::Services, sessions::Sessions};
 
 /// What a registry lists.
 pub const SPEC: AgentSpec = AgentSpec::of::<RpcRouter>();
@@ -67,6 +71,7 @@ pub struct RpcRouter {
     console: bool,
     sessions: Sessions,
     flush: Flush,
+    services: Services,
     /// Where people's port listens, or why it does not.
     people: Option<String>,
     /// Callbacks that belonged to no session, or came from somebody else than they said.
@@ -87,6 +92,9 @@ impl Agent for RpcRouter {
         Handlers::<Self>::new()
             .durable(CMD_CALLBACK, Access::agents(), |agent, ctx, tx, request| {
                 Box::pin(agent.callback(ctx, tx, request))
+            })
+            .command(CMD_SERVICE, Access::agents(), |agent, ctx, request| {
+                Box::pin(agent.service_request(ctx, request))
             })
             .command(HANDLER_REPLY, Access::agents(), |agent, ctx, request| {
                 Box::pin(agent.late_reply(ctx, request))
@@ -110,6 +118,7 @@ impl Agent for RpcRouter {
             console: config.console,
             sessions: Sessions::new(usize::try_from(bytes_max).unwrap_or(usize::MAX)),
             flush: Flush::default(),
+            services: Services::default(),
             people: None,
             n_dropped: 0,
         })
@@ -136,6 +145,14 @@ impl Agent for RpcRouter {
                 answer,
             } => {
                 let opened = self.sessions.open(ctx, operator, resume).await;
+                event::tell(answer, opened);
+            }
+            Happened::Call {
+                operator,
+                request,
+                answer,
+            } => {
+                let opened = self.call(ctx, operator, request).await;
                 event::tell(answer, opened);
             }
             Happened::Request {
@@ -177,6 +194,7 @@ impl Agent for RpcRouter {
             "sessions": self.sessions.len(),
             "connections": self.sessions.n_connections(),
             "open_requests": self.sessions.n_open_requests(),
+            "open_services": self.services.n_open(),
             "dropped_callbacks": self.n_dropped,
             "people": self.people,
         })

@@ -115,10 +115,30 @@ impl Sessions {
         operator: OperatorName,
         resume: Option<Resume>,
     ) -> Result<Opened, Problem> {
-        let id = match resume {
-            Some(resume) => self.resume(&operator, &resume)?,
-            None => self.create(ctx, operator).await?,
-        };
+        match resume {
+            Some(resume) => {
+                let id = self.resume(&operator, &resume)?;
+                self.connected(id)
+            }
+            None => {
+                let id = format!("{:032x}", ctx.random());
+                self.open_named(ctx, operator, id).await
+            }
+        }
+    }
+
+    /// Opens a session under a name that no other one has.
+    pub(crate) async fn open_named(
+        &mut self,
+        ctx: &Ctx<RpcRouter>,
+        operator: OperatorName,
+        id: String,
+    ) -> Result<Opened, Problem> {
+        self.create(ctx, operator, &id).await?;
+        self.connected(id)
+    }
+
+    fn connected(&mut self, id: String) -> Result<Opened, Problem> {
         let session = self.by_id.get_mut(&id).ok_or_else(no_session)?;
         session.n_connections += 1;
         Ok(Opened {
@@ -140,7 +160,8 @@ impl Sessions {
         &mut self,
         ctx: &Ctx<RpcRouter>,
         operator: OperatorName,
-    ) -> Result<String, Problem> {
+        id: &str,
+    ) -> Result<(), Problem> {
         if self.by_id.len() >= SESSIONS_MAX {
             let left = self
                 .by_id
@@ -150,16 +171,15 @@ impl Sessions {
             let oldest = oldest.map(|(id, _)| id.clone()).ok_or_else(too_many)?;
             self.delete(ctx, &oldest).await.map_err(|_| stopping())?;
         }
-        let id = format!("{:032x}", ctx.random());
         let row = SessionRow::new(operator.name, operator.level);
         let kept = ctx.tx(|tx| {
-            tx.put(&session::key(&id), &row);
+            tx.put(&session::key(id), &row);
             Ok(())
         });
         kept.await.map_err(|_| stopping())?;
         let session = Session::new(row, Journal::new(self.bytes_max), ctx.now().mono_ns);
-        self.by_id.insert(id.clone(), session);
-        Ok(id)
+        self.by_id.insert(id.to_owned(), session);
+        Ok(())
     }
 
     pub(crate) async fn subscribe(

@@ -1,7 +1,9 @@
 //! The door as its clients see it: real sockets, a node made for tests behind it.
 
+mod call;
 mod client;
 mod http;
+mod service;
 mod swarm;
 
 use serde_json::{Value, json};

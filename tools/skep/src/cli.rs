@@ -16,6 +16,7 @@ Exit codes:
   1   it did not; the reason stands on stderr
   2   the command line makes no sense
   78  the directive is not usable
+  130 it was interrupted
 
 Environment:
   SKEP_HOME   the home, unless --home says otherwise

@@ -11,6 +11,8 @@ use crate::{cli::OutputFormat, output};
 pub(crate) const EXIT_USAGE: u8 = 2;
 /// The directive is not usable (`EX_CONFIG` of sysexits.h).
 pub(crate) const EXIT_CONFIG: u8 = 78;
+/// Ctrl-C, as shells tell it.
+const EXIT_INTERRUPTED: u8 = 130;
 
 macro_rules! kinds {
     ($($name:ident $code:literal $meaning:literal;)*) => {
@@ -84,6 +86,14 @@ impl Failure {
         Self {
             is_said: true,
             ..Self::new(kind, String::new())
+        }
+    }
+
+    /// A person pressed Ctrl-C.
+    pub(crate) fn interrupted() -> Self {
+        Self {
+            exit: EXIT_INTERRUPTED,
+            ..Self::said(Kind::Origin)
         }
     }
 

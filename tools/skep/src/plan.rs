@@ -11,8 +11,8 @@ use skep_directive::{
     Span,
 };
 use skep_node::NodeSettings;
-use skep_packet::{AgentName, Scope};
-use skep_protocol::callback::{CMD_CALLBACK, ROLE_RPC};
+use skep_packet::{AgentName, RoleBinding, Scope};
+use skep_protocol::{callback::ROLE_RPC, service::ROLE_SERVICE};
 
 use crate::screen::Screen;
 
@@ -27,6 +27,12 @@ pub(crate) const DOOR: &str = "rpc_router";
 
 /// The door that every node has to itself: the control socket.
 const CONSOLE: &str = "console";
+
+/// What both of a node's own agents take: callbacks.
+const CALLBACKS: &str = "hive.rpc@cmd_rpc_callback";
+
+/// What the console does for agents of its node.
+const REQUESTS: &str = "hive.rpc.request@cmd_service_request";
 
 /// Every program that a node of this binary may run, the screen of `skep up` among them.
 pub(crate) fn specs() -> Vec<AgentSpec> {
@@ -44,7 +50,7 @@ pub(crate) fn catalogue() -> Catalogue {
         kinds: skep_registry::specs().iter().map(kind).collect(),
         node_schema: Some(schemars::schema_for!(NodeSettings).to_value()),
         own_agents: vec![CONSOLE.to_owned(), Screen::KIND.to_owned()],
-        own_roles: vec![ROLE_RPC.to_owned()],
+        own_roles: vec![ROLE_RPC.to_owned(), ROLE_SERVICE.to_owned()],
     }
 }
 
@@ -99,9 +105,11 @@ fn without_secrets(config: &Value) -> Value {
 
 /// Adds what every node has: a door to itself, and the screen.
 pub(crate) fn with_own_agents(mut plan: Plan, screen: Value) -> Plan {
+    let console = json!({ "console": true });
     plan.agents
-        .push(own(CONSOLE, DOOR, json!({ "console": true })));
-    plan.agents.push(own(Screen::KIND, Screen::KIND, screen));
+        .push(own(CONSOLE, DOOR, &[CALLBACKS, REQUESTS], console));
+    plan.agents
+        .push(own(Screen::KIND, Screen::KIND, &[CALLBACKS], screen));
     plan
 }
 
@@ -114,21 +122,21 @@ pub(crate) fn has_people(plan: &Plan) -> bool {
 }
 
 /// An agent that only its own node sees.
-fn own(id: &'static str, kind: &str, config: Value) -> AgentPlan {
-    let role = ROLE_RPC.parse().expect("a role written in code is a role");
-    let handler = CMD_CALLBACK
-        .parse()
-        .expect("a handler written in code is a handler");
+fn own(id: &'static str, kind: &str, roles: &[&str], config: Value) -> AgentPlan {
+    let endpoint = |text: &&str| {
+        let RoleBinding { role, handler } = text.parse().expect("a role written in code is a role");
+        RolePlan {
+            scope: Scope::Node,
+            ..RolePlan::plain(role, handler)
+        }
+    };
     AgentPlan {
         id: AgentName::new(id).expect("a name written in code is a name"),
         kind: kind.to_owned(),
         emoji: None,
         panel: Vec::new(),
         packet_signing: PacketSigning::default(),
-        endpoints: vec![RolePlan {
-            scope: Scope::Node,
-            ..RolePlan::plain(role, handler)
-        }],
+        endpoints: roles.iter().map(endpoint).collect(),
         config,
         config_span: Span::default(),
         restart: None,

@@ -9,6 +9,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     sync::OwnedSemaphorePermit,
 };
+use tokio_util::sync::CancellationToken;
 use tower_service::Service;
 
 use super::{Connection, Way};
@@ -27,8 +28,10 @@ pub(super) async fn serve<I>(io: I, app: Router, way: Way, permit: OwnedSemaphor
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
+    let cut = CancellationToken::new();
     let connection = Connection {
         way,
+        cut: cut.clone(),
         _permit: Arc::new(permit),
     };
     let service = service_fn(move |mut request: Request<Incoming>| {
@@ -40,9 +43,10 @@ where
         .header_read_timeout(HEAD_TIME_MAX)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(io), service)
-        .with_upgrades()
-        .await;
-    if let Err(error) = served {
-        tracing::debug!(%error, "a connection ended early");
+        .with_upgrades();
+    match cut.run_until_cancelled(served).await {
+        Some(Ok(())) => {}
+        Some(Err(error)) => tracing::debug!(%error, "a connection ended early"),
+        None => tracing::debug!("a connection that took nothing any more was ended"),
     }
 }

@@ -6,29 +6,23 @@ use axum::extract::ws::{Message, WebSocket};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use skep_agent::{LoginClaim, OperatorName};
 use skep_protocol::rpc::{
-    BINDING_UNIX, BindingKind, FromClient, FromDoor, LOGIN_TIME_MAX_S, PING_INTERVAL_S, Problem,
-    ProblemCode, Resume, VERSION,
+    FromClient, FromDoor, LOGIN_TIME_MAX_S, PING_INTERVAL_S, Problem, ProblemCode, Resume, VERSION,
 };
-use tokio::{
-    sync::{oneshot, watch},
-    time::{Instant, MissedTickBehavior, interval_at, timeout},
-};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 
-use super::{App, Connection, Way, bearers::Bearer};
+use super::{
+    App, Connection, ask,
+    bearers::Bearer,
+    keys_made,
+    reader::{Ended, Reader},
+};
 use crate::{
     Event,
-    event::{Happened, Opened, Reply, stopping},
-    journal::{self, Row},
+    event::{Happened, Opened, stopping},
 };
 
 /// How long a client may take to take one message; then it is cut off, and resumes when it can.
-const SEND_TIME_MAX: Duration = Duration::from_secs(20);
-
-/// How long a client waits at most for a new node's keys.
-const KEYS_TIME_MAX: Duration = Duration::from_secs(30);
-
-/// Callbacks read from the store at a time.
-const PAGE: usize = 16;
+pub(super) const SEND_TIME_MAX: Duration = Duration::from_secs(20);
 
 /// Pings without any answer after which a client is gone.
 const PINGS_MAX: u32 = 3;
@@ -40,10 +34,7 @@ struct Over;
 struct Client {
     app: App,
     socket: WebSocket,
-    session: String,
-    committed: watch::Receiver<u64>,
-    /// The last cursor that the client has.
-    sent: u64,
+    reader: Reader,
     bye: bool,
 }
 
@@ -62,15 +53,13 @@ pub(super) async fn converse(app: App, connection: Connection, mut socket: WebSo
     let mut client = Client {
         app: app.clone(),
         socket,
-        session: opened.session.clone(),
-        committed: opened.committed,
-        sent: resumed_at,
+        reader: Reader::new(&app.ctx, opened, resumed_at),
         bye: false,
     };
     tracing::debug!(operator = operator.name, "a session is connected");
     let ended: Result<(), Over> = client.talk().await;
     debug_assert!(ended.is_err(), "a conversation ends only when it is over");
-    let (session, bye) = (opened.session, client.bye);
+    let (session, bye) = (client.reader.session, client.bye);
     app.ctx.post(Event(Happened::Closed { session, bye })).await;
 }
 
@@ -87,23 +76,10 @@ async fn enter(
     connection: &Connection,
     socket: &mut WebSocket,
 ) -> Result<Entered, Over> {
-    let keys = async {
-        let mut looks = tokio::time::interval(Duration::from_millis(50));
-        while app.door.tls().is_none() {
-            looks.tick().await;
-        }
-    };
-    if timeout(KEYS_TIME_MAX, keys).await.is_err() {
-        let problem = Problem::new(
-            ProblemCode::NotReady,
-            "this node's keys are still being made",
-        );
-        return refuse(socket, problem.cure("try again in a minute").closing()).await;
+    if let Err(problem) = keys_made(app).await {
+        return refuse(socket, problem).await;
     }
-    let (kind, binding) = match &connection.way {
-        Way::Control => (BindingKind::Unix, BINDING_UNIX.to_owned()),
-        Way::People { binding } => (BindingKind::TlsExporter, binding.clone()),
-    };
+    let (kind, binding) = (connection.binding_kind(), connection.binding().to_owned());
     let nonce = format!("{:032x}", app.ctx.random());
     let node = app.ctx.node().clone();
     let hello = FromDoor::Hello {
@@ -187,13 +163,6 @@ async fn open(
     Ok(entered)
 }
 
-/// Asks the agent, which answers or is on its way down.
-async fn ask<T>(app: &App, event: impl FnOnce(Reply<T>) -> Happened) -> Result<T, Problem> {
-    let (answer, answered) = oneshot::channel();
-    app.ctx.post(Event(event(answer))).await;
-    answered.await.unwrap_or_else(|_| Err(stopping()))
-}
-
 impl Client {
     async fn talk(&mut self) -> Result<(), Over> {
         let period = Duration::from_secs(PING_INTERVAL_S);
@@ -203,9 +172,9 @@ impl Client {
         self.show().await?;
         loop {
             tokio::select! {
-                changed = self.committed.changed() => match changed {
+                more = self.reader.more() => match more {
                     Ok(()) => self.show().await?,
-                    Err(_) => return refuse(&mut self.socket, stopping()).await,
+                    Err(Ended) => return refuse(&mut self.socket, stopping()).await,
                 },
                 message = self.socket.recv() => {
                     n_unanswered = 0;
@@ -225,45 +194,20 @@ impl Client {
     /// Sends every callback that is on disk and that the client does not have.
     async fn show(&mut self) -> Result<(), Over> {
         loop {
-            let newest = *self.committed.borrow_and_update();
-            if self.sent >= newest {
-                return Ok(());
-            }
-            let after = journal::key(&self.session, self.sent);
-            let prefix = journal::prefix(&self.session);
-            let rows = self.app.ctx.scan::<Row>(&prefix, Some(&after), PAGE);
-            let rows = match rows {
-                Ok(rows) => rows,
+            let messages = match self.reader.next() {
+                Ok(messages) => messages,
                 Err(error) => {
                     tracing::error!(%error, "callbacks cannot be read");
                     return refuse(&mut self.socket, stopping()).await;
                 }
             };
-            if rows.is_empty() {
-                self.gap(newest).await?;
+            if messages.is_empty() {
+                return Ok(());
             }
-            for (key, row) in rows {
-                let cursor = journal::cursor(&key).unwrap_or(self.sent + 1);
-                if cursor > newest {
-                    return Ok(());
-                }
-                if cursor > self.sent + 1 {
-                    self.gap(cursor - 1).await?;
-                }
-                let callback = row.callback;
-                send(&mut self.socket, &FromDoor::Callback { cursor, callback }).await?;
-                self.sent = cursor;
+            for message in messages {
+                send(&mut self.socket, &message).await?;
             }
         }
-    }
-
-    async fn gap(&mut self, to: u64) -> Result<(), Over> {
-        let gap = FromDoor::Gap {
-            from: self.sent + 1,
-            to,
-        };
-        self.sent = to;
-        send(&mut self.socket, &gap).await
     }
 
     async fn hear(&mut self, message: Option<Result<Message, axum::Error>>) -> Result<(), Over> {
@@ -272,7 +216,7 @@ impl Client {
             Heard::Nothing => return Ok(()),
             Heard::Malformed(problem) => return refuse(&mut self.socket, problem).await,
         };
-        let session = self.session.clone();
+        let session = self.reader.session.clone();
         let done = match said {
             FromClient::Request(request) => {
                 ask(&self.app, |answer| Happened::Request {

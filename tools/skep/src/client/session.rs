@@ -11,7 +11,10 @@ use skep_protocol::rpc::{
     Ask, CLIENT_BYTES_MAX, DOOR_BYTES_MAX, FromClient, FromDoor, Problem, ProblemCode, Resume,
     ServiceRequest, VERSION,
 };
-use tokio::time::{sleep, timeout};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    time::{sleep, timeout},
+};
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
     tungstenite::{Message, protocol::WebSocketConfig},
@@ -30,6 +33,9 @@ const WELCOME_TIME_MAX: Duration = Duration::from_secs(45);
 /// Longest silence of the door, which pings every 15 s; then the connection counts as broken.
 const SILENCE_MAX: Duration = Duration::from_secs(50);
 
+/// How long the door may take to hear that the session ends.
+const BYE_TIME_MAX: Duration = Duration::from_secs(2);
+
 /// Waits before each attempt to come back after a connection broke, in milliseconds.
 const COME_BACK_MS: &[u64] = &[100, 500, 1_000, 2_000, 4_000, 8_000];
 
@@ -37,6 +43,13 @@ type Socket = WebSocketStream<Box<dyn Stream>>;
 
 /// A session at a door.
 pub(crate) struct Session {
+    talk: Talk,
+    /// Ctrl-C; heard from the moment that the door keeps something for us.
+    interrupt: Signal,
+}
+
+/// What is said in a session, over one connection after the other.
+struct Talk {
     access: Access,
     clock: Clock,
     key: PrivateKey,
@@ -61,19 +74,22 @@ impl Session {
             .map_err(|error| Failure::of(Kind::Login, &error))?
             .map_err(|error| Failure::of(Kind::Login, &error))?;
         let (link, session_id) = enter(&access, &key, clock, None).await?;
-        Ok(Self {
+        let interrupt = signal(SignalKind::interrupt());
+        let interrupt = interrupt.map_err(|error| Failure::of(Kind::Node, &error))?;
+        let talk = Talk {
             access,
             clock,
             key,
             link,
             session_id,
             cursor: 0,
-        })
+        };
+        Ok(Self { talk, interrupt })
     }
 
     /// The session's name, for payloads whose handlers answer by callbacks.
     pub(crate) fn id(&self) -> &str {
-        &self.session_id
+        &self.talk.session_id
     }
 
     /// A token that nobody else has.
@@ -89,8 +105,9 @@ impl Session {
         token: &Token,
         choice: Ask,
     ) -> Result<(), Failure> {
-        let now_ms = self.clock.now().unix_ms;
+        let now_ms = self.talk.clock.now().unix_ms;
         let proof = self
+            .talk
             .link
             .signer
             .request(service, payload.as_bytes(), token, now_ms);
@@ -106,11 +123,29 @@ impl Session {
     }
 
     pub(crate) async fn say(&mut self, message: &FromClient) -> Result<(), Failure> {
-        say(&mut self.link.socket, message).await
+        say(&mut self.talk.link.socket, message).await
     }
 
-    /// What the door says next; comes back by itself when the connection breaks.
+    /// What the door says next; comes back by itself when the connection breaks. Ctrl-C ends the
+    /// session, so that the door keeps nothing for somebody who is gone.
     pub(crate) async fn next(&mut self) -> Result<FromDoor, Failure> {
+        tokio::select! {
+            message = self.talk.next() => message,
+            _ = self.interrupt.recv() => {
+                self.talk.leave().await;
+                Err(Failure::interrupted())
+            }
+        }
+    }
+
+    /// Ends the session; what the door keeps of it goes.
+    pub(crate) async fn bye(mut self) {
+        self.talk.leave().await;
+    }
+}
+
+impl Talk {
+    async fn next(&mut self) -> Result<FromDoor, Failure> {
         loop {
             match hear(&mut self.link.socket, SILENCE_MAX).await {
                 Ok(FromDoor::Callback { cursor, callback }) => {
@@ -162,15 +197,14 @@ impl Session {
         }))
     }
 
-    /// Ends the session; what the door keeps of it goes.
-    pub(crate) async fn bye(mut self) {
-        let said = self.say(&FromClient::Bye {}).await;
-        let closed = self.link.socket.close(None).await;
-        tracing::debug!(
-            said = said.is_ok(),
-            closed = closed.is_ok(),
-            "the session ended"
-        );
+    async fn leave(&mut self) {
+        let bye = async {
+            let said = say(&mut self.link.socket, &FromClient::Bye {}).await;
+            let closed = self.link.socket.close(None).await;
+            said.is_ok() && closed.is_ok()
+        };
+        let is_told = timeout(BYE_TIME_MAX, bye).await.unwrap_or(false);
+        tracing::debug!(is_told, "the session ended");
     }
 }
 
@@ -300,7 +334,7 @@ fn unexpected(message: FromDoor) -> Failure {
 pub(crate) fn refused(problem: &Problem) -> Failure {
     let kind = match problem.code {
         ProblemCode::Login | ProblemCode::NoSession => Kind::Login,
-        ProblemCode::NotReady | ProblemCode::Stopping => Kind::NoNode,
+        ProblemCode::NotReady | ProblemCode::Stopping | ProblemCode::Deadline => Kind::NoNode,
         ProblemCode::Malformed => Kind::Protocol,
         ProblemCode::NoEndpoint | ProblemCode::Bound | ProblemCode::Refused => Kind::Role,
     };

@@ -45,7 +45,7 @@ impl Call {
         let text = self.payload()?;
         let mut payload: Value = serde_json::from_str(&text)
             .map_err(|error| Failure::new(Kind::Input, "the payload is no JSON").because(&error))?;
-        let mut session = Session::open(Access::find(globals)?).await?;
+        let mut session = Session::open(Access::find(globals).await?).await?;
         let token = Session::token();
         if self.session {
             add_session(&mut payload, session.id(), &token)?;

@@ -63,7 +63,7 @@ impl Digest {
     }
 
     async fn ask(self, globals: &Globals) -> Result<(), Failure> {
-        let mut session = Session::open(Access::find(globals)?).await?;
+        let mut session = Session::open(Access::find(globals).await?).await?;
         let token = Session::token();
         let request = GenerateDigest {
             collectors: self.collectors,

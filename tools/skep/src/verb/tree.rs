@@ -49,7 +49,7 @@ async fn fetch(globals: &Globals) -> Result<Value, Failure> {
             Failure::new(Kind::Protocol, "the tree is not readable").because(&error)
         });
     }
-    let access = Access::find(globals)?;
+    let access = Access::find(globals).await?;
     if let Route::People(address) = &access.route {
         tracing::debug!(address, "asking over people's port");
     }
