@@ -1,6 +1,9 @@
 //! A node's disk: what is on it after a crash.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use skep_packet::{Address, NodeId, OutboxMark, PacketId};
 use skep_swarm::delivery::{InboxDelta, InboxRow, OutboxRow};
@@ -47,6 +50,20 @@ pub(crate) enum Then {
     Written(Vec<u64>),
     /// Changed or buried rows.
     Persisted(Vec<u64>),
+}
+
+impl fmt::Display for Transaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(effect) = &self.effect {
+            write!(f, "the effect of {} at {}; ", effect.id, effect.address)?;
+        }
+        let rows = self
+            .rows
+            .iter()
+            .map(|row| format!("{} as {}", row.draft.id, row.row));
+        let rows = rows.collect::<Vec<_>>().join(", ");
+        write!(f, "rows [{rows}], without {:?}", self.deleted)
+    }
 }
 
 impl Disk {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    fmt,
     time::Duration,
 };
 
@@ -27,12 +28,56 @@ pub struct GossipReport {
     pub idle_bytes_per_s: u64,
     /// The same, of the node that sent most.
     pub idle_bytes_per_s_max: u64,
+    /// Bytes each node sent per second in the [`CHANGE_WINDOW`] after the change, on average.
+    pub change_bytes_per_s: u64,
     /// Members wrongly declared dead.
     pub n_deaths: usize,
 }
 
-/// How long a change may take to be known.
+/// How long a change may take to be known before the measurement gives up.
 pub const KNOWN_MAX: Duration = Duration::from_secs(30);
+
+/// So soon a change must be known everywhere; what it costs is measured over that time.
+pub const CHANGE_WINDOW: Duration = Duration::from_secs(5);
+
+/// So much may a node send per second.
+pub const BYTES_PER_S_MAX: u64 = 10_000;
+
+impl GossipReport {
+    /// Whether news were quick, gossip was cheap and nobody was wrongly declared dead.
+    #[must_use]
+    pub fn is_within_bounds(&self) -> bool {
+        let is_quick = self.known_after.is_some_and(|took| took < CHANGE_WINDOW);
+        let costs = [self.idle_bytes_per_s, self.change_bytes_per_s];
+        is_quick && self.n_deaths == 0 && costs.iter().all(|cost| *cost <= BYTES_PER_S_MAX)
+    }
+}
+
+impl fmt::Display for GossipReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.known_after {
+            Some(took) => write!(
+                f,
+                "a change is known to all {} nodes after {took:.2?}",
+                self.n_nodes
+            )?,
+            None => write!(
+                f,
+                "a change is not known to all {} nodes after {KNOWN_MAX:?}",
+                self.n_nodes
+            )?,
+        }
+        write!(
+            f,
+            "; bytes per node and second: {} idle (at most {} from one node), {} in the {CHANGE_WINDOW:?} after \
+             the change; wrongly declared dead: {}",
+            self.idle_bytes_per_s,
+            self.idle_bytes_per_s_max,
+            self.change_bytes_per_s,
+            self.n_deaths
+        )
+    }
+}
 
 /// A signed descriptor with its passport, in bytes; measured on a node with seven agents.
 const DESCRIPTOR_BYTES: u64 = 2_400;
@@ -75,6 +120,7 @@ pub fn measure_gossip(seed: u64, n_nodes: usize, idle: Duration) -> GossipReport
     let idle_bytes_per_s = total / seconds / n.max(1);
     let idle_bytes_per_s_max = gossip.sent.iter().max().copied().unwrap_or(0) / seconds;
     let start_ns = gossip.now_ns;
+    gossip.sent.fill(0);
     gossip.held[0].insert(0, 2);
     gossip.input(0, Input::OwnVersion(2));
     let is_known = |gossip: &Gossip| {
@@ -84,9 +130,15 @@ pub fn measure_gossip(seed: u64, n_nodes: usize, idle: Duration) -> GossipReport
             .all(|held| held.get(&0).is_some_and(|v| *v == 2))
     };
     let known = gossip.run(start_ns + nanos(KNOWN_MAX), is_known);
+    let known_ns = gossip.now_ns;
+    gossip.run(start_ns + nanos(CHANGE_WINDOW), |_| false);
+    let changing_s = Duration::from_nanos(gossip.now_ns - start_ns)
+        .as_secs()
+        .max(1);
     GossipReport {
         n_nodes,
-        known_after: known.then(|| Duration::from_nanos(gossip.now_ns - start_ns)),
+        known_after: known.then(|| Duration::from_nanos(known_ns - start_ns)),
+        change_bytes_per_s: gossip.sent.iter().sum::<u64>() / changing_s / n.max(1),
         idle_bytes_per_s,
         idle_bytes_per_s_max,
         n_deaths: gossip.n_deaths,

@@ -279,6 +279,8 @@ impl World {
         let now = self.now(idx);
         self.nodes[idx].fsyncing = false;
         for transaction in std::mem::take(&mut self.nodes[idx].queue) {
+            self.trace
+                .line(now.mono_ns, || format!("n{idx} has on disk {transaction}"));
             self.write(idx, &transaction);
             let delivery = &mut self.nodes[idx].delivery;
             if let Some(Effect { sender, mark, .. }) = transaction.effect {

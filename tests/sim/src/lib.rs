@@ -17,8 +17,9 @@ mod ledger;
 mod network;
 mod node;
 mod outputs;
+mod trace;
 mod world;
 
-pub use gossip::{GossipReport, KNOWN_MAX, measure_gossip};
+pub use gossip::{BYTES_PER_S_MAX, CHANGE_WINDOW, GossipReport, KNOWN_MAX, measure_gossip};
 pub use ledger::Violation;
-pub use world::{Broken, Report, Scenario, World, run};
+pub use world::{Broken, Report, Scenario, World, run, run_aloud};

@@ -13,6 +13,7 @@ use crate::{
     ledger::{Ledger, Violation},
     network::{Message, Network},
     node::{SimNode, Start, name},
+    trace::Trace,
 };
 
 /// A node that breaks a promise on purpose, so that the world's checks can be checked.
@@ -124,6 +125,7 @@ pub struct World {
     /// Packets whose handler failed once already, somewhere.
     pub(crate) failed: BTreeSet<PacketId>,
     n_crashes: usize,
+    pub(crate) trace: Trace,
 }
 
 const EPOCH_MS: i64 = 1_700_000_000_000;
@@ -136,9 +138,21 @@ const SKEW_MS_MAX: i64 = 12_000;
 /// # Errors
 /// The first promise that was broken.
 pub fn run(seed: u64, scenario: Scenario) -> Result<Report, Violation> {
+    World::new(seed, scenario).live()
+}
+
+/// As [`run`], and `tell` hears of everything that happens, a line for each.
+///
+/// # Errors
+/// The first promise that was broken.
+pub fn run_aloud(
+    seed: u64,
+    scenario: Scenario,
+    tell: impl FnMut(&str) + 'static,
+) -> Result<Report, Violation> {
     let mut world = World::new(seed, scenario);
-    world.chaos()?;
-    world.settle()
+    world.trace = Trace::to(tell);
+    world.live()
 }
 
 impl World {
@@ -157,6 +171,7 @@ impl World {
             calm: false,
             failed: BTreeSet::new(),
             n_crashes: 0,
+            trace: Trace::default(),
         };
         world.network.loss = world.rng.random_range(0.0..0.2);
         world.network.doubling = world.rng.random_range(0.0..0.1);
@@ -215,12 +230,18 @@ impl World {
 
     // === the run ===
 
-    fn chaos(&mut self) -> Result<(), Violation> {
-        self.run_until(nanos(self.scenario.chaos))
+    fn live(mut self) -> Result<Report, Violation> {
+        self.run_until(nanos(self.scenario.chaos))?;
+        self.settle()
+    }
+
+    pub(crate) fn say(&mut self, text: impl FnOnce() -> String) {
+        self.trace.line(self.now_ns, text);
     }
 
     /// Heals everything and waits until nothing is owed.
     fn settle(&mut self) -> Result<Report, Violation> {
+        self.say(|| "the faults end, all is healed".to_owned());
         self.calm = true;
         self.network.heal();
         self.network.loss = 0.0;
@@ -352,6 +373,7 @@ impl World {
     }
 
     fn happen(&mut self, event: Event) {
+        self.trace.line(self.now_ns, || event.to_string());
         match event {
             Event::Message {
                 from,
@@ -400,15 +422,20 @@ impl World {
                 let side: Vec<usize> = (0..self.nodes.len())
                     .filter(|_| self.rng.random_bool(0.5))
                     .collect();
+                self.say(|| format!("partition: {side:?} from the others"));
                 self.network.partition(self.nodes.len(), &side);
                 for (a, b) in self.network.broken() {
                     let after_ms = self.rng.random_range(1..4_000);
                     self.break_connection(a, b, after_ms);
                 }
             }
-            6..8 => self.network.heal(),
+            6..8 => {
+                self.say(|| "the network is healed".to_owned());
+                self.network.heal();
+            }
             8 => {
                 let skew_ms = self.rng.random_range(-SKEW_MS_MAX..=SKEW_MS_MAX);
+                self.say(|| format!("the clock of n{idx} is {skew_ms} ms off"));
                 self.nodes[idx].skew_ms = skew_ms;
             }
             _ => self.network.loss = self.rng.random_range(0.0..0.3),
@@ -428,6 +455,7 @@ impl World {
             self.break_connection(a, b, 5);
         }
         let keeps_disk = self.rng.random_bool(0.85) || self.scenario.broken.is_some();
+        self.say(|| format!("n{idx} crashes, its disk is kept: {keeps_disk}"));
         if !keeps_disk {
             let node = &mut self.nodes[idx];
             let lineage = node.disk.lineage;

@@ -1,31 +1,19 @@
 //! Many seeds, each a swarm that lives through crashes, partitions, loss and stepping clocks.
 //!
-//! A failure prints its seed; `SKEP_SIM_SEED=N` runs that one alone, `SKEP_SIM_SEEDS=N` so many.
+//! A failure prints its seed and the command that replays it; `cargo xtask sim --seeds N` runs more.
 
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
 use skep_tests_sim::{Broken, Report, Scenario, Violation, run};
 
 /// Seeds of a normal test run, in parts that run beside each other.
-const SEEDS: u64 = 200;
-const PARTS: u64 = 4;
-
-fn number(variable: &str) -> Option<u64> {
-    std::env::var(variable).ok()?.parse().ok()
-}
+const SEEDS: u64 = 1000;
+const PARTS: u64 = 8;
 
 fn run_part(part: u64) {
-    let seeds: Vec<u64> = match number("SKEP_SIM_SEED") {
-        Some(seed) if part == 0 => vec![seed],
-        Some(_) => return,
-        None => (0..number("SKEP_SIM_SEEDS").unwrap_or(SEEDS))
-            .filter(|seed| seed % PARTS == part)
-            .collect(),
-    };
-    for seed in seeds {
-        match run(seed, Scenario::of(seed)) {
-            Ok(report) => println!("seed {seed}: {report:?}"),
-            Err(violation) => panic!("seed {seed}: {violation}"),
+    for seed in (part..SEEDS).step_by(PARTS.try_into().unwrap()) {
+        if let Err(violation) = run(seed, Scenario::of(seed)) {
+            panic!("seed {seed}: {violation}\nreplay it: cargo xtask sim {seed}");
         }
     }
 }
@@ -48,6 +36,26 @@ fn promises_hold_in_the_third_part_of_the_seeds() {
 #[test]
 fn promises_hold_in_the_fourth_part_of_the_seeds() {
     run_part(3);
+}
+
+#[test]
+fn promises_hold_in_the_fifth_part_of_the_seeds() {
+    run_part(4);
+}
+
+#[test]
+fn promises_hold_in_the_sixth_part_of_the_seeds() {
+    run_part(5);
+}
+
+#[test]
+fn promises_hold_in_the_seventh_part_of_the_seeds() {
+    run_part(6);
+}
+
+#[test]
+fn promises_hold_in_the_eighth_part_of_the_seeds() {
+    run_part(7);
 }
 
 #[test]

@@ -1,0 +1,70 @@
+//! What a run says while it runs, for a person who looks into one seed.
+
+use std::fmt;
+
+use skep_packet::Frame;
+
+use crate::{network::Message, world::Event};
+
+/// Who hears the lines.
+type Listener = Box<dyn FnMut(&str)>;
+
+/// Where the lines go; nowhere in a run over many seeds.
+#[derive(Default)]
+pub(crate) struct Trace(Option<Listener>);
+
+impl Trace {
+    pub(crate) fn to(tell: impl FnMut(&str) + 'static) -> Self {
+        Self(Some(Box::new(tell)))
+    }
+
+    /// A line with the virtual time; its text is only made where somebody listens.
+    pub(crate) fn line(&mut self, now_ns: u64, text: impl FnOnce() -> String) {
+        if let Some(tell) = &mut self.0 {
+            let (seconds, micros) = (now_ns / 1_000_000_000, now_ns / 1_000 % 1_000_000);
+            tell(&format!("{seconds:>4}.{micros:06} {}", text()));
+        }
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message {
+                from, to, message, ..
+            } => write!(f, "n{from} > n{to} {message}"),
+            Self::Up { idx, peer, .. } => write!(f, "n{idx} is connected to n{peer}"),
+            Self::Down { idx, peer } => write!(f, "n{idx} has lost n{peer}"),
+            Self::Handle { idx, .. } => write!(f, "n{idx} handles its mailbox"),
+            Self::Fsync { idx, .. } => write!(f, "n{idx} fsync"),
+            Self::Restart { idx } => write!(f, "n{idx} starts again"),
+            Self::Fault => f.write_str("a fault"),
+            Self::Work => f.write_str("some agent begins something"),
+        }
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame(Frame::Ack(ack)) => write!(f, "ack {ack:?}"),
+            Self::Frame(Frame::Settled(settled)) => write!(f, "settled {settled:?}"),
+            Self::Frame(Frame::Swim(swim)) => write!(f, "swim {swim:?}"),
+            Self::Frame(Frame::Versions { versions, answer }) => {
+                let answer = if *answer { ", answer wanted" } else { "" };
+                write!(f, "{} versions{answer}", versions.len())
+            }
+            Self::Frame(frame) => write!(f, "{frame:?}"),
+            Self::Packet(_, wire) => {
+                let (packet, seal) = (&wire.packet, &wire.seal);
+                write!(
+                    f,
+                    "packet {} {:?} {:?} seq {} {} > {}",
+                    packet.id, packet.class, packet.kind, seal.seq, packet.from, packet.target
+                )
+            }
+            Self::Descriptors(found) => write!(f, "{} descriptors", found.len()),
+            Self::Want(nodes) => write!(f, "wants {nodes:?}"),
+        }
+    }
+}
