@@ -6,6 +6,7 @@ mod e2e;
 mod new_agent;
 mod report;
 mod run;
+mod sim;
 mod steps;
 mod tidy;
 mod tools;
@@ -33,6 +34,8 @@ enum Chore {
     Tidy,
     /// Measures against a baseline and prints one JSON line
     Bench(bench::BenchArgs),
+    /// Simulates whole swarms: one seed with its trace, many seeds, or gossip among many nodes
+    Sim(sim::SimArgs),
     /// Writes a new agent's folder and its two lines in the registry
     NewAgent {
         /// The agent's noun in snake case, as `log_watcher`
@@ -66,8 +69,9 @@ fn serve(chore: Chore) -> Result<bool> {
     match chore {
         Chore::Test(args) => steps::test(&args),
         Chore::Check => steps::check(),
-        Chore::Tidy => tidy::run(),
+        Chore::Tidy => tidy::run(run::workspace()),
         Chore::Bench(args) => bench::run(&args).map(|()| true),
+        Chore::Sim(args) => sim::run(&args).map(|()| true),
         Chore::NewAgent { name } => new_agent::run(&name).map(|()| true),
         Chore::Golden { package } => steps::golden(package.as_deref()).map(|()| true),
         Chore::Doc => run::cargo(steps::DOC).map(|()| true),

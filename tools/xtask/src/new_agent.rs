@@ -1,11 +1,14 @@
 //! `cargo xtask new-agent NAME`: the agent's folder, its two lines in the registry, and its name
 //! among the workspace's members.
 
+mod trial;
+
 use std::{fs, path::Path};
 
 use anyhow::{Context, Result, ensure};
 
-use crate::run::{cargo, workspace};
+pub(crate) use self::trial::run as try_out;
+use crate::run::{command, succeed, workspace};
 
 const MANIFEST: &str = include_str!("new_agent/manifest.txt");
 const LIB: &str = include_str!("new_agent/lib.txt");
@@ -14,11 +17,18 @@ const LIST: &str = "&[AgentSpec] = &[";
 const NAME_CHARS_MAX: usize = 40;
 
 pub(crate) fn run(name: &str) -> Result<()> {
-    write(workspace(), name)?;
-    // rustfmt decides whether the registry's list still fits one line.
-    cargo(&["fmt", "--package", "skep-registry"])?;
+    write_tidily(workspace(), name)?;
     println!("agents/{name} is written; begin with its first test, in agents/{name}/src/lib.rs");
     Ok(())
+}
+
+/// Writes it; rustfmt decides what still fits one line, with a name of this length.
+fn write_tidily(top: &Path, name: &str) -> Result<()> {
+    write(top, name)?;
+    let mut fmt = command("cargo");
+    fmt.current_dir(top);
+    let package = format!("skep-{}", name.replace('_', "-"));
+    succeed(fmt.args(["fmt", "--package", "skep-registry", "--package", &package]))
 }
 
 fn write(top: &Path, name: &str) -> Result<()> {

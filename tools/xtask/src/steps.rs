@@ -5,9 +5,9 @@ use clap::Args;
 use skep_tests_e2e::GROUPS;
 
 use crate::{
-    deny, e2e,
+    deny, e2e, new_agent,
     report::Report,
-    run::{Tests, cargo, command, succeed},
+    run::{Tests, cargo, command, succeed, workspace},
     tidy, tools,
 };
 
@@ -40,7 +40,16 @@ pub(crate) struct TestArgs {
     only: Option<String>,
 }
 
-const STEPS: &[&str] = &["fmt", "clippy", "tidy", "nextest", "doc", "deny", "e2e"];
+const STEPS: &[&str] = &[
+    "fmt",
+    "clippy",
+    "tidy",
+    "nextest",
+    "doc",
+    "deny",
+    "e2e",
+    "new-agent",
+];
 
 fn names() -> Vec<&'static str> {
     let groups = GROUPS.iter().map(|group| group.name);
@@ -60,7 +69,7 @@ pub(crate) fn test(args: &TestArgs) -> Result<bool> {
         report.step("clippy", || cargo(CLIPPY));
     }
     if wanted("tidy") {
-        report.step("tidy", tidy::check);
+        report.step("tidy", || tidy::check(workspace()));
     }
     if wanted("nextest") {
         report.step("nextest", || nextest(&tests, install));
@@ -77,6 +86,10 @@ pub(crate) fn test(args: &TestArgs) -> Result<bool> {
         .filter(|group| wanted("e2e") || wanted(group.name))
         .collect();
     e2e::run(&groups, install, &tests, &mut report);
+    // Last: it leaves the registry of the copy in the target folder.
+    if wanted("new-agent") {
+        report.step("new-agent", || new_agent::try_out(&tests, install));
+    }
     Ok(report.close(&tests))
 }
 
@@ -85,7 +98,7 @@ pub(crate) fn check() -> Result<bool> {
     let mut report = Report::new();
     report.step("fmt", fmt);
     report.step("clippy", || cargo(CLIPPY));
-    report.step("tidy", tidy::check);
+    report.step("tidy", || tidy::check(workspace()));
     Ok(report.close(&Tests::default()))
 }
 

@@ -6,9 +6,12 @@ mod manifests;
 mod text;
 mod tree;
 
+use std::path::Path;
+
 use anyhow::{Result, bail};
 
 use self::tree::Tree;
+pub(crate) use self::tree::files as files_of;
 
 /// A rule: every breach as `PLACE: what is wrong`.
 type Rule = fn(&Tree) -> Vec<String>;
@@ -34,9 +37,9 @@ const RULES: &[(&str, Rule)] = &[
     ("our own words", text::words),
 ];
 
-/// Prints every breach; whether there is none.
-pub(crate) fn run() -> Result<bool> {
-    let tree = Tree::read()?;
+/// Prints every breach in the checkout at `top`; whether there is none.
+pub(crate) fn run(top: &Path) -> Result<bool> {
+    let tree = Tree::read(top)?;
     let mut broken = 0;
     for (name, rule) in RULES {
         for breach in rule(&tree) {
@@ -53,8 +56,8 @@ pub(crate) fn run() -> Result<bool> {
 }
 
 /// As [`run`], for a step of a longer run.
-pub(crate) fn check() -> Result<()> {
-    if !run()? {
+pub(crate) fn check(top: &Path) -> Result<()> {
+    if !run(top)? {
         bail!("the breaches are listed above");
     }
     Ok(())

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-use crate::run::{command, output, workspace};
+use crate::run::{command, output};
 
 /// Larger files are data: they are not read.
 const FILE_BYTES_MAX: u64 = 1024 * 1024;
@@ -37,10 +37,10 @@ pub(super) struct Import {
 }
 
 impl Tree {
-    pub(super) fn read() -> Result<Self> {
+    pub(super) fn read(top: &Path) -> Result<Self> {
         Ok(Self {
-            files: files()?,
-            packages: packages()?,
+            files: texts(top)?,
+            packages: packages(top)?,
         })
     }
 
@@ -53,7 +53,8 @@ impl Tree {
     }
 }
 
-fn files() -> Result<BTreeMap<String, String>> {
+/// Every file in `top` that git knows or would add, from the top.
+pub(crate) fn files(top: &Path) -> Result<Vec<String>> {
     let args = [
         "ls-files",
         "-z",
@@ -61,51 +62,57 @@ fn files() -> Result<BTreeMap<String, String>> {
         "--others",
         "--exclude-standard",
     ];
-    let listing = output(command("git").args(args))?.stdout;
-    let mut files = BTreeMap::new();
-    for path in String::from_utf8(listing)?.split_terminator('\0') {
-        let full = workspace().join(path);
-        // A file that git knows may be deleted, or be a link to a folder.
-        let Ok(meta) = fs::metadata(&full) else {
-            continue;
-        };
-        if meta.is_file() && meta.len() <= FILE_BYTES_MAX {
-            let text = String::from_utf8_lossy(&fs::read(&full)?).into_owned();
-            files.insert(path.to_owned(), text);
-        }
-    }
-    Ok(files)
+    let listing = output(command("git").args(args).current_dir(top))?.stdout;
+    let listing = String::from_utf8(listing)?;
+    let paths = listing.split_terminator('\0').map(ToOwned::to_owned);
+    // A file that git knows may be deleted, or be a link to a folder.
+    Ok(paths.filter(|path| top.join(path).is_file()).collect())
 }
 
-fn packages() -> Result<Vec<Package>> {
+fn texts(top: &Path) -> Result<BTreeMap<String, String>> {
+    let mut texts = BTreeMap::new();
+    for path in files(top)? {
+        let full = top.join(&path);
+        if fs::metadata(&full)?.len() <= FILE_BYTES_MAX {
+            let text = String::from_utf8_lossy(&fs::read(&full)?).into_owned();
+            texts.insert(path, text);
+        }
+    }
+    Ok(texts)
+}
+
+fn packages(top: &Path) -> Result<Vec<Package>> {
     let args = ["metadata", "--no-deps", "--format-version", "1"];
-    let metadata: Value = serde_json::from_slice(&output(command("cargo").args(args))?.stdout)?;
+    let metadata = output(command("cargo").args(args).current_dir(top))?.stdout;
+    let metadata: Value = serde_json::from_slice(&metadata)?;
     let packages = metadata["packages"]
         .as_array()
         .context("metadata without packages")?;
-    Ok(packages.iter().map(package).collect())
+    Ok(packages.iter().map(|found| package(top, found)).collect())
 }
 
-fn package(package: &Value) -> Package {
+fn package(top: &Path, package: &Value) -> Package {
     let manifest = package["manifest_path"].as_str().unwrap_or_default();
     let folder = Path::new(manifest).parent().unwrap_or(Path::new(""));
     let imports = package["dependencies"].as_array().into_iter().flatten();
     Package {
-        room: room(folder),
-        imports: imports.map(import).collect(),
+        room: room(top, folder),
+        imports: imports.map(|found| import(top, found)).collect(),
     }
 }
 
-fn import(import: &Value) -> Import {
+fn import(top: &Path, import: &Value) -> Import {
     Import {
         name: import["name"].as_str().unwrap_or_default().to_owned(),
-        room: import["path"].as_str().map(|path| room(Path::new(path))),
+        room: import["path"]
+            .as_str()
+            .map(|path| room(top, Path::new(path))),
         dev: import["kind"] == "dev",
     }
 }
 
-fn room(folder: &Path) -> String {
-    let folder = folder.strip_prefix(workspace()).unwrap_or(folder);
+fn room(top: &Path, folder: &Path) -> String {
+    let folder = folder.strip_prefix(top).unwrap_or(folder);
     folder.to_string_lossy().into_owned()
 }
 
