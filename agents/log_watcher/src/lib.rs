@@ -38,6 +38,7 @@ use skep_protocol::alert;
 use skep_protocol::callback;
 use skep_protocol::digest::HANDLER;
 use skep_protocol::oracle;
+use skep_protocol::status;
 
 pub use crate::config::Config;
 use crate::shared::Shared;
@@ -72,6 +73,11 @@ impl Agent for LogWatcher {
             config_key: "rpc_router_role",
             default: callback::ROLE_RPC,
             enabled_by: "",
+        },
+        RoleUse {
+            config_key: "report_to_role",
+            default: status::ROLE,
+            enabled_by: "report_to_role",
         },
     ];
 

@@ -4,6 +4,7 @@
 
 pub mod alert;
 pub mod callback;
+pub mod case;
 pub mod digest;
 pub mod flag;
 pub mod oracle;

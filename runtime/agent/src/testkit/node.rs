@@ -164,6 +164,11 @@ impl FakeNode {
         self.state().failed.clone()
     }
 
+    pub(super) fn overwrite(&self, key: &str, value: &[u8]) {
+        let value = Bytes::copy_from_slice(value);
+        self.state().store.insert(key.to_owned(), value);
+    }
+
     pub(super) fn keys(&self) -> Vec<String> {
         self.state().store.keys().cloned().collect()
     }

@@ -109,6 +109,11 @@ impl<A: Agent> Testkit<A> {
         self.node.now()
     }
 
+    /// Writes a row of the agent's store as it stands, as another version may have left it.
+    pub fn overwrite(&self, key: &str, value: &[u8]) {
+        self.node.overwrite(key, value);
+    }
+
     /// The keys in the agent's store.
     #[must_use]
     pub fn keys(&self) -> Vec<String> {
