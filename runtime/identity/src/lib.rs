@@ -9,6 +9,7 @@
 #![warn(missing_docs)]
 
 mod authority;
+mod backup;
 mod bundle;
 mod certificate;
 mod error;
@@ -30,6 +31,7 @@ mod sealer;
 mod testkit;
 
 pub use authority::{Authority, Credentials, NodeTerms};
+pub use backup::{BACKUP_BYTES_MAX, BackupError, BackupRandom, PASSPHRASE_CHARS_MIN};
 pub use bundle::{Identity, OperatorBundle};
 pub use certificate::{certificate_key, server_name};
 pub use error::IdentityError;

@@ -15,6 +15,7 @@
 //!   control.sock       the control socket                         0660
 //! ```
 
+mod backup;
 mod files;
 mod mint;
 mod papers;

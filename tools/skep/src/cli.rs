@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::verb::{
-    call::Call, check::Check, completions::Completions, digest::Digest, explain::Explain,
-    init::Init, invite::Invite, join::Join, operator::Operator, renew::Renew, revoke::Revoke,
-    tree::Tree, up::Up,
+    authority::Authority, call::Call, check::Check, completions::Completions, digest::Digest,
+    explain::Explain, init::Init, invite::Invite, join::Join, operator::Operator, renew::Renew,
+    revoke::Revoke, tree::Tree, up::Up,
 };
 
 const EXIT_CODES: &str = "\
@@ -73,6 +73,7 @@ pub(crate) enum Verb {
     Init(Init),
     Invite(Invite),
     Join(Join),
+    Authority(Authority),
     Revoke(Revoke),
     Renew(Renew),
     Operator(Operator),

@@ -1,5 +1,6 @@
 //! The verbs, one file each.
 
+pub(crate) mod authority;
 pub(crate) mod call;
 pub(crate) mod check;
 pub(crate) mod completions;
@@ -36,6 +37,7 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Init(init) => init.run(globals),
         Verb::Invite(invite) => invite.run(globals),
         Verb::Join(join) => block_on(join.run(globals)),
+        Verb::Authority(authority) => authority.run(globals),
         Verb::Revoke(revoke) => block_on(revoke.run(globals)),
         Verb::Renew(renew) => block_on(renew.run(globals)),
         Verb::Operator(operator) => block_on(operator.run(globals)),

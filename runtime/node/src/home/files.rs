@@ -52,6 +52,19 @@ pub enum HomeError {
         #[source]
         source: IdentityError,
     },
+    /// The authority's backup is not made, or does not open.
+    #[error(transparent)]
+    Backup(#[from] skep_identity::BackupError),
+    /// The backup is of another swarm than the home.
+    #[error("this backup is of the swarm {theirs}, and {} belongs to {ours}", path.display())]
+    OtherSwarm {
+        /// The folder.
+        path: PathBuf,
+        /// The swarm it belongs to.
+        ours: skep_packet::SwarmId,
+        /// The backup's.
+        theirs: skep_packet::SwarmId,
+    },
     /// Keys or papers could not be made.
     #[error("could not make the keys")]
     Making(#[from] IdentityError),

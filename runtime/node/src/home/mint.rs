@@ -70,7 +70,8 @@ impl Home {
     }
 
     /// Makes the keys of a founded swarm: authority, node and first operator, in parallel. Takes
-    /// seconds. Yields the identity that is there already if there is one.
+    /// seconds. Yields the identity that is there already if there is one, and uses an authority
+    /// that was brought from a backup.
     ///
     /// # Errors
     /// The keys cannot be made or written.
@@ -79,8 +80,12 @@ impl Home {
             return Ok(identity);
         }
         let card = self.found(None)?;
-        let [authority, node, operator] = generate_three()?;
-        let authority = Authority::mint(card.swarm, authority, now_ms)?;
+        let known = self.authority()?;
+        let [fresh, node, operator] = generate_three()?;
+        let authority = match known {
+            Some(authority) => authority,
+            None => Authority::mint(card.swarm, fresh, now_ms)?,
+        };
         let terms = NodeTerms::any(card.node.clone());
         let identity = Identity::mint(&authority, node, &terms, now_ms)?;
         let bundle = bundle(

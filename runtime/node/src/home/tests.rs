@@ -1,5 +1,6 @@
 use std::os::unix::fs::PermissionsExt;
 
+use skep_identity::Who;
 use skep_packet::Level;
 
 use super::*;
@@ -134,4 +135,50 @@ fn operators_get_their_level() {
         home.add_operator("not a name", Level::Viewer, NOW_MS)
             .is_err()
     );
+}
+
+#[test]
+fn the_authority_comes_back_from_its_backup() {
+    const PASSPHRASE: &str = "bees know the way";
+    let dir = tempfile::tempdir().unwrap();
+    let first = home(&dir.path().join("a"));
+    let lost = first.mint(NOW_MS).unwrap();
+    let text = first.export_authority(PASSPHRASE).unwrap();
+    assert!(first.export_authority("short").is_err());
+
+    // A fresh home becomes a node of the same swarm, with a key of its own.
+    let fresh = home(&dir.path().join("b"));
+    let name = NodeId::new("web-9").unwrap();
+    let peers = [skep_identity::PeerHint {
+        node: lost.node.clone(),
+        addresses: vec!["10.0.0.2:7400".parse().unwrap()],
+    }];
+    let wrong = fresh.import_authority(&text, "bees know no way", None, &[]);
+    assert!(matches!(wrong, Err(HomeError::Backup(_))));
+    assert!(fresh.card().unwrap().is_none(), "nothing was changed");
+    let imported = fresh.import_authority(&text, PASSPHRASE, Some(name.clone()), &peers);
+    assert_eq!(imported.unwrap().node, name);
+    let identity = fresh.mint(NOW_MS).unwrap();
+    assert_eq!(identity.node, name);
+    assert_eq!(identity.swarm(), lost.swarm());
+    assert_ne!(identity.key.id(), lost.key.id());
+    assert_eq!(fresh.first_peers().unwrap(), peers);
+    let mut keyring = lost.keyring();
+    keyring
+        .admit(&identity.credentials.passport, NOW_MS)
+        .unwrap();
+
+    // It knows whom the lost one let in, and can shut that out.
+    let revoked = fresh.revoke(&Who::Node(lost.node.clone()), NOW_MS).unwrap();
+    assert!(keyring.revoke(&revoked[0]).unwrap().is_some());
+    assert!(
+        fresh
+            .import_authority(&text, PASSPHRASE, None, &[])
+            .is_err()
+    );
+
+    let other = home(&dir.path().join("c"));
+    other.mint(NOW_MS).unwrap();
+    let foreign = other.import_authority(&text, PASSPHRASE, None, &[]);
+    assert!(matches!(foreign, Err(HomeError::OtherSwarm { .. })));
 }

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, sync::Arc};
 
 use arc_swap::ArcSwap;
 use skep_identity::{Identity, Keyring, Opener, Sealer};
-use skep_mesh::{Mesh, MeshEvent};
+use skep_mesh::{CloseReason, DownReason, Mesh, MeshEvent};
 use skep_packet::{Batch, Frame, Hello, Lane, NodeId, Signed, WirePacket, encode};
 use skep_swarm::{asks::AskInput, delivery, membership};
 
@@ -106,6 +106,9 @@ impl Switch {
             }
             MeshEvent::Down { peer, reason, .. } => {
                 tracing::info!(node = %peer, ?reason, "disconnected");
+                if reason == DownReason::ByPeer(CloseReason::Revoked) {
+                    tracing::error!(node = %peer, "this node was revoked: join again with a new invitation, in another --home");
+                }
                 self.metrics.peers_connected.dec();
                 let now = self.now();
                 self.membership
