@@ -49,7 +49,7 @@ impl Init {
             }
             OutputFormat::Text => output::line(&format!(
                 "the swarm {swarm} is minted; its first node is {node}, at home in {path}\n\
-                 back up {path}/authority: it is the only key that lets others in\n\
+                 back up the key that lets others in: skep authority export --out FILE\n\
                  next: skep up"
             )),
         }
