@@ -25,6 +25,18 @@ pub(crate) fn split(line: &[u8]) -> Line<'_> {
             ..Line::bare(rest)
         };
     };
+    if matches!(stamp, Stamp::Iso(_))
+        && let Some(tag) = padded(rest)
+    {
+        return Line {
+            stamp,
+            severity,
+            host: b"",
+            app: tag.app,
+            pid: tag.pid,
+            body: tag.body,
+        };
+    }
     let after_stamp = rest;
     let (host, rest) = host(rest);
     let (mut tag, mut severity) = (tag(rest), severity);
@@ -126,6 +138,15 @@ fn tag(rest: &[u8]) -> Tag<'_> {
         },
         _ => untagged,
     }
+}
+
+/// `app      [pid]: body`: no host, and the name padded to a column, as fail2ban writes it.
+fn padded(rest: &[u8]) -> Option<Tag<'_>> {
+    let (app, after) = scan::token(rest);
+    let inside = after.trim_ascii_start().strip_prefix(b"[")?;
+    let (pid, body) = bracketed(inside)?;
+    let is_tag = pid.is_some() && !app.is_empty() && !app.ends_with(b":");
+    is_tag.then_some(Tag { app, pid, body })
 }
 
 /// `pid]: body`, also without the colon; what is no number is no pid.

@@ -58,6 +58,18 @@ fn iso_lines() {
 }
 
 #[test]
+fn a_padded_name_is_no_host() {
+    check(
+        "2026-11-21 15:24:37,974 fail2ban.filter         [41]: INFO    [sshd] Found 192.0.2.1",
+        "|fail2ban.filter|41|INFO    [sshd] Found 192.0.2.1",
+    );
+    check(
+        "2026-11-21 15:24:37,974 fail2ban.filterpyinotify[41]: INFO x",
+        "|fail2ban.filterpyinotify|41|INFO x",
+    );
+}
+
+#[test]
 fn rfc5424_lines() {
     check(
         r#"<38>1 2022-01-19T14:23:55+00:00 gw.local sshd 442 - [meta seq="1\"]"] Hello there"#,

@@ -10,12 +10,10 @@ mod other;
 mod pam;
 
 pub use self::name::Name;
+use super::repeat;
 use crate::facts::Facts;
 use crate::facts::Outcome;
 use crate::scan;
-
-/// More repeats than this are not believed: the line counts once.
-pub const REPEAT_MAX: u32 = 1_000_000;
 
 /// An event of one sshd process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -136,33 +134,16 @@ pub fn is_sshd(app: &[u8]) -> bool {
 /// The event of a line's body; none where it is none of sshd's events. Linear time.
 #[must_use]
 pub fn event(body: &[u8]) -> Option<Event<'_>> {
-    match body {
-        [b'm', ..] => match body.strip_prefix(b"message repeated ") {
-            Some(rest) => repeated(rest),
-            None => once(body),
-        },
-        [.., b' '] => once(body.trim_ascii_end()),
-        _ => once(body),
-    }
-}
-
-/// rsyslog's `message repeated N times: [ BODY]`.
-fn repeated(rest: &[u8]) -> Option<Event<'_>> {
-    let (count, rest) = scan::token(rest);
-    let count = scan::number(count)?;
-    let body = rest.strip_prefix(b"times: [")?.strip_suffix(b"]")?;
-    let event = once(body.strip_prefix(b" ").unwrap_or(body))?;
+    let (body, repeat) = match body {
+        [b'm', ..] => repeat::unfold(body)?,
+        [.., b' '] => (body.trim_ascii_end(), 1),
+        _ => (body, 1),
+    };
+    let event = once(body)?;
     Some(Event {
-        repeat: believed(count),
+        repeat: event.repeat.saturating_mul(repeat),
         ..event
     })
-}
-
-fn believed(count: u64) -> u32 {
-    let repeat = u32::try_from(count).ok();
-    repeat
-        .filter(|count| (1..=REPEAT_MAX).contains(count))
-        .unwrap_or(1)
 }
 
 fn once(body: &[u8]) -> Option<Event<'_>> {

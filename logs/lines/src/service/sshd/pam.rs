@@ -4,11 +4,11 @@ use super::Event;
 use super::Kind;
 use super::Name;
 use super::Peer;
-use super::believed;
 use super::name_before_from;
 use super::preauth;
 use crate::scan;
 use crate::service::pam;
+use crate::service::repeat::believed;
 
 /// `Authentication failure for [illegal user ]NAME from HOST[ via OUR-ADDRESS]`.
 pub(super) fn failure(rest: &[u8]) -> Option<Event<'_>> {
