@@ -61,6 +61,7 @@ const SERVICES: &[Defaults] = &[
         service: "fail2ban",
         files: &[&["/var/log/fail2ban.log"]],
         identifiers: &["fail2ban-server", "fail2ban.actions", "fail2ban.filter"],
+        units: &["fail2ban.service"],
         ..NOWHERE
     },
     Defaults {

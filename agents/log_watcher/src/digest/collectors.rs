@@ -1,12 +1,15 @@
 //! The registry of what services' lines mean. A new collector is a file here and a line below.
 
 mod cron;
+mod dovecot;
+mod fail2ban;
 mod generic;
 mod httpd;
 mod kernel;
 mod logins;
 mod mod_security;
 mod packages;
+mod postfix;
 mod sshd;
 mod sudo;
 mod systemd;
@@ -30,12 +33,15 @@ type Start = fn(&Settings) -> Box<dyn Rules>;
 /// Every collector, sorted by name.
 const COLLECTORS: &[(&str, Start)] = &[
     ("cron", cron::start),
+    ("dovecot", dovecot::start),
+    ("fail2ban", fail2ban::start),
     ("generic", generic::start),
     ("httpd", httpd::start),
     ("kernel", kernel::start),
     ("logins", logins::start),
     ("mod_security", mod_security::start),
     ("packages", packages::start),
+    ("postfix", postfix::start),
     ("sshd", sshd::start),
     ("sudo", sudo::start),
     ("systemd", systemd::start),

@@ -21,7 +21,7 @@ fn a_directives_own_levels_are_reported_in_order() {
         ("smoke".to_owned(), vec!["smells".to_owned()]),
     ]);
     check_with(
-        "fail2ban",
+        "campfire",
         &settings,
         "it burns\nit smells\nx\n",
         "fire 1 info 1 smoke 1",
