@@ -3,10 +3,12 @@
 mod bench;
 mod deny;
 mod e2e;
+mod fuzz;
 mod new_agent;
 mod report;
 mod run;
 mod sim;
+mod soak;
 mod steps;
 mod tidy;
 mod tools;
@@ -36,6 +38,10 @@ enum Chore {
     Bench(bench::BenchArgs),
     /// Simulates whole swarms: one seed with its trace, many seeds, or gossip among many nodes
     Sim(sim::SimArgs),
+    /// Hunts for bytes that break a decoder
+    Fuzz(fuzz::FuzzArgs),
+    /// The long forms of seeds, gossip, fuzzing and long tests, and a page that says what came of them
+    Soak(soak::SoakArgs),
     /// Writes a new agent's folder and its two lines in the registry
     NewAgent {
         /// The agent's noun in snake case, as `log_watcher`
@@ -72,6 +78,8 @@ fn serve(chore: Chore) -> Result<bool> {
         Chore::Tidy => tidy::run(run::workspace()),
         Chore::Bench(args) => bench::run(&args).map(|()| true),
         Chore::Sim(args) => sim::run(&args).map(|()| true),
+        Chore::Fuzz(args) => fuzz::run(&args).map(|()| true),
+        Chore::Soak(args) => soak::run(&args),
         Chore::NewAgent { name } => new_agent::run(&name).map(|()| true),
         Chore::Golden { package } => steps::golden(package.as_deref()).map(|()| true),
         Chore::Doc => run::cargo(steps::DOC).map(|()| true),

@@ -54,11 +54,19 @@ impl Report {
         self.steps.push((name.to_owned(), outcome, took));
     }
 
+    /// A line for each step so far.
+    pub(crate) fn lines(&self) -> Vec<String> {
+        let steps = self.steps.iter();
+        steps
+            .map(|(name, outcome, took)| line(name, outcome, *took))
+            .collect()
+    }
+
     /// Prints every step again and the closing line; whether none failed.
     pub(crate) fn close(self, tests: &Tests) -> bool {
         println!("\n== all steps");
-        for (name, outcome, took) in &self.steps {
-            println!("{}", line(name, outcome, *took));
+        for line in self.lines() {
+            println!("{line}");
         }
         let count = |wanted: fn(&Outcome) -> bool| {
             self.steps
