@@ -2,14 +2,20 @@
 //! is usual, and against the kinds of line that were seen before.
 //!
 //! Pure: the digest, its window and what was learned come in; a report and what to keep come out.
-//! Only the thresholds judge; the baseline and the templates may add findings, never take one away.
+//! The shapes have thresholds that nothing learned ever raises, and none of them can be undone by
+//! more lines; what was learned may only add findings.
 
-mod attacks;
+mod evidence;
+mod guessing;
+mod logins;
+mod memory;
 mod novelty;
-mod rates;
+mod scans;
+mod seasons;
 mod summary;
 mod templates;
 mod text;
+mod trouble;
 
 use serde::{Deserialize, Serialize};
 use skep_protocol::{
@@ -18,35 +24,57 @@ use skep_protocol::{
     severity::Severity,
 };
 
-pub(crate) use self::{
-    rates::Baseline,
-    templates::{Miner, kind_of},
-    text::digest_of,
-};
+use self::{memory::Memory, novelty::Known, seasons::Seasons, templates::Miner};
+pub(crate) use self::{templates::kind_of, text::digest_of};
 
 /// The name under which it signs its reports.
 pub(crate) const NAME: &str = "builtin";
 
+const HOUR_MS: u64 = 3_600_000;
+const DAY_MS: u64 = 24 * HOUR_MS;
+
 /// What was learned about one collector of one host from the patrols before.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub(crate) struct Learned {
-    pub(crate) baseline: Baseline,
-    pub(crate) miner: Miner,
+pub struct Learned {
+    seasons: Seasons,
+    memory: Memory,
+    known: Known,
+    kinds: Miner,
     /// The end of the last window that was learned from: no line is learned from twice.
-    pub(crate) until_ms: u64,
+    until_ms: u64,
 }
 
 /// What a digest is about.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct About<'a> {
-    pub(crate) host: &'a str,
-    pub(crate) window: Option<Window>,
+pub struct About<'a> {
+    /// The host.
+    pub host: &'a str,
+    /// The span of time it covers, if that is known.
+    pub window: Option<Window>,
+}
+
+/// What the shapes of one collector are told.
+#[derive(Debug, Clone, Copy)]
+struct Scope<'a> {
+    /// The collector's name.
+    name: &'a str,
+    window: Option<Window>,
+}
+
+impl Scope<'_> {
+    /// A threshold for a day or less; a longer digest has as much more of everything.
+    fn per_day(self, n: u64) -> u64 {
+        let length_ms = self
+            .window
+            .map_or(0, |window| window.until_ms.saturating_sub(window.from_ms));
+        n.saturating_mul(length_ms.div_ceil(DAY_MS).max(1))
+    }
 }
 
 /// Analyses a digest. `learned` holds what is known about each of its collectors, in their order;
 /// where `learn` is set it is brought up to date.
-pub(crate) fn analyse(
+pub fn analyse(
     digest: &DigestReport,
     about: About<'_>,
     learned: &mut [Learned],
@@ -54,8 +82,12 @@ pub(crate) fn analyse(
 ) -> Report {
     let mut findings = Vec::new();
     for ((name, collector), learned) in digest.collectors.0.iter().zip(learned) {
-        findings.extend(attacks::look(name, collector));
-        findings.extend(judge(name, collector, about.window, learned, learn));
+        let scope = Scope {
+            name,
+            window: about.window,
+        };
+        findings.extend(shapes(scope, collector));
+        findings.extend(judge(scope, collector, learned, learn));
     }
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     findings.truncate(FINDINGS_MAX);
@@ -85,24 +117,37 @@ pub(crate) fn analyse(
     }
 }
 
+/// Everything that one collector's numbers show by themselves.
+fn shapes(scope: Scope<'_>, collector: &CollectorReport) -> Vec<Finding> {
+    let mut findings = guessing::look(scope, collector);
+    findings.extend(logins::look(collector));
+    findings.extend(scans::look(scope, collector));
+    findings.extend(trouble::look(scope, collector));
+    findings
+}
+
 /// What is unusual about a collector; then, where asked, what is usual from now on.
 fn judge(
-    name: &str,
+    scope: Scope<'_>,
     collector: &CollectorReport,
-    window: Option<Window>,
     learned: &mut Learned,
     learn: bool,
 ) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    if let Some(window) = window {
-        findings.extend(rates::look(name, collector, window, &learned.baseline));
+    let mut findings = learned.memory.look(scope, collector);
+    findings.extend(learned.known.look(scope.name, collector));
+    if let Some(window) = scope.window {
+        findings.extend(learned.seasons.look(scope.name, collector, window));
     }
-    let mut miner = learned.miner.clone();
-    findings.extend(novelty::look(name, collector, &mut miner));
-    let new = window.filter(|window| learn && window.from_ms >= learned.until_ms);
+    let mut kinds = learned.kinds.clone();
+    findings.extend(novelty::kinds(scope.name, collector, &mut kinds));
+    let new = scope
+        .window
+        .filter(|window| learn && window.from_ms >= learned.until_ms);
     if let Some(window) = new {
-        rates::learn(collector, window, &mut learned.baseline);
-        learned.miner = miner;
+        learned.seasons.learn(collector, window);
+        learned.memory.learn(collector, window.until_ms / HOUR_MS);
+        learned.known.learn(collector);
+        learned.kinds = kinds;
         learned.until_ms = window.until_ms;
     }
     findings

@@ -5,7 +5,7 @@
 //! the severity to a warning, never lower anything (`model/answer.rs`). What goes to it is redacted
 //! first (`redact.rs`).
 
-mod builtin;
+pub mod builtin;
 mod config;
 mod counsel;
 mod model;

@@ -7,7 +7,7 @@ use skep_protocol::{
     severity::Severity,
 };
 
-use super::{About, attacks::shown};
+use super::{About, evidence::shown};
 
 /// Longest headline of a collector that is repeated, in bytes.
 const HEADLINE_BYTES_MAX: usize = 300;

@@ -1,7 +1,11 @@
 use std::collections::BTreeSet;
 
+use proptest::prelude::*;
 use skep_protocol::{
-    digest::{EvidenceLine, Ordered, Row, Section, SourceProblem, Table},
+    digest::{
+        EvidenceLine, HourCounts, Login, Ordered, Row, Section, SourceProblem, Table, Trace,
+        TraceGroup,
+    },
     oracle::check,
 };
 
@@ -9,7 +13,6 @@ use super::*;
 
 /// 2027-01-15 08:00:00 UTC.
 const NOW_MS: u64 = 1_800_000_000_000;
-const HOUR_MS: u64 = 3_600_000;
 
 fn window(index: u64) -> Window {
     let from_ms = NOW_MS + index * 6 * HOUR_MS;
@@ -158,15 +161,187 @@ fn a_quiet_day() {
 }
 
 #[test]
-fn thresholds_are_what_they_are() {
+fn guessing_is_normal_until_somebody_has_to_look() {
     let severity =
         |sources: &[(&str, u64)]| report(&digest("sshd", sshd(sources, vec![]))).severity;
     assert_eq!(severity(&[("203.0.113.9", 19)]), Severity::Info);
-    assert_eq!(severity(&[("203.0.113.9", 20)]), Severity::Warning);
-    let many: Vec<String> = (1..=12).map(|n| format!("203.0.113.{n}")).collect();
-    let many: Vec<(&str, u64)> = many.iter().map(|source| (source.as_str(), 10)).collect();
+    assert_eq!(severity(&[("203.0.113.9", 20)]), Severity::Notice);
+    assert_eq!(severity(&[("203.0.113.9", 199)]), Severity::Notice);
+    assert_eq!(
+        severity(&[("203.0.113.9", 200)]),
+        Severity::Warning,
+        "nothing stops it"
+    );
+    assert_eq!(severity(&[("10.0.0.9", 19)]), Severity::Info);
+    assert_eq!(
+        severity(&[("10.0.0.9", 20)]),
+        Severity::Warning,
+        "from inside"
+    );
+    let many: Vec<String> = (0..60).map(|n| format!("203.0.113.{n}")).collect();
+    let many: Vec<(&str, u64)> = many.iter().map(|source| (source.as_str(), 17)).collect();
     assert_eq!(severity(&many), Severity::Warning, "together");
-    assert_eq!(severity(&many[..5]), Severity::Info);
+    assert_eq!(severity(&many[..40]), Severity::Info);
+}
+
+/// An attempt: its source, the account, whether that exists here, the hour.
+type Attempt = (u8, u8, bool, u64);
+
+/// The traces of some attempts, and of logins by source after them.
+fn traced(attempts: &[Attempt], logins: &[(u8, u64)]) -> CollectorReport {
+    let mut collector = sshd(&[], vec![]);
+    let trace = |key: String, of: Vec<&Attempt>, wide: BTreeSet<u8>| {
+        let hours: BTreeSet<u64> = of.iter().map(|attempt| attempt.3).collect();
+        let at = |hour: &u64| of.iter().filter(|attempt| attempt.3 == *hour).count() as u64;
+        let known: Vec<u8> = of.iter().filter(|a| a.2).map(|a| a.1).collect();
+        Trace {
+            key,
+            n: of.len() as u64,
+            wide: wide.len() as u64,
+            known: known.len() as u64,
+            known_wide: known.iter().collect::<BTreeSet<_>>().len() as u64,
+            peak: hours.iter().map(at).max().unwrap_or(0),
+            hours: hours.len() as u64,
+            first: hours.first().copied().unwrap_or(0),
+            last: hours.last().copied().unwrap_or(0),
+        }
+    };
+    let group = |keys: BTreeSet<u8>, of: &dyn Fn(u8) -> Trace| TraceGroup {
+        keys: keys.len() as u64,
+        rows: keys.into_iter().map(of).collect(),
+    };
+    let sources = group(attempts.iter().map(|a| a.0).collect(), &|source| {
+        let of: Vec<&Attempt> = attempts.iter().filter(|a| a.0 == source).collect();
+        let wide = of.iter().map(|a| a.1).collect();
+        trace(format!("203.0.113.{source}"), of, wide)
+    });
+    let accounts = attempts.iter().filter(|a| a.2).map(|a| a.1).collect();
+    let accounts = group(accounts, &|account| {
+        let of: Vec<&Attempt> = attempts.iter().filter(|a| a.2 && a.1 == account).collect();
+        let wide = of.iter().map(|a| a.0).collect();
+        trace(format!("user{account}"), of, wide)
+    });
+    let hours: BTreeSet<u64> = attempts.iter().map(|a| a.3).collect();
+    let hour = |hour: u64| HourCounts {
+        hour,
+        counts: Ordered(vec![(
+            "failed".to_owned(),
+            attempts.iter().filter(|a| a.3 == hour).count() as u64,
+        )]),
+    };
+    let login = |(source, failures_before): &(u8, u64)| Login {
+        user: "ann".to_owned(),
+        source: format!("203.0.113.{source}"),
+        n: 1,
+        failures_before: *failures_before,
+        last: 0,
+    };
+    collector.traces.hours = hours.into_iter().map(hour).collect();
+    collector
+        .traces
+        .groups
+        .0
+        .push(("sources".to_owned(), sources));
+    collector
+        .traces
+        .groups
+        .0
+        .push(("accounts".to_owned(), accounts));
+    collector.traces.logins = logins.iter().map(login).collect();
+    collector
+}
+
+#[track_caller]
+fn shapes_of(collector: CollectorReport, expected: &[&str]) {
+    let found = report(&digest("sshd", collector));
+    let shapes: Vec<&str> = found
+        .findings
+        .iter()
+        .map(|finding| finding.shape.as_str())
+        .collect();
+    assert_eq!(shapes, expected, "{:?}", found.findings);
+}
+
+#[test]
+fn shapes_that_totals_do_not_show() {
+    let hour = NOW_MS / HOUR_MS;
+    let one =
+        |n: u8, known: bool| -> Vec<Attempt> { (0..n).map(|i| (1, i, known, hour)).collect() };
+    shapes_of(traced(&one(4, true), &[]), &[]);
+    shapes_of(traced(&one(5, true), &[]), &["password_spraying"]);
+    shapes_of(traced(&one(5, false), &[]), &[]);
+    let spread: Vec<Attempt> = (0..20).map(|i| (i, i, true, hour)).collect();
+    shapes_of(traced(&spread, &[]), &["password_spraying"]);
+    let at_one: Vec<Attempt> = (0..30).map(|i| (i % 15, 7, true, hour)).collect();
+    shapes_of(traced(&at_one, &[]), &["targeted_account"]);
+    shapes_of(traced(&at_one[..29], &[]), &[]);
+    shapes_of(traced(&[], &[(1, 4)]), &[]);
+    shapes_of(traced(&[], &[(1, 5)]), &["success_after_failures"]);
+}
+
+#[test]
+fn newer_logins_hide_no_older_one() {
+    let mut many: Vec<(u8, u64)> = (2..40).map(|source| (source, 6)).collect();
+    many.push((1, 80));
+    let found = report(&digest("sshd", traced(&[], &many)));
+    assert_eq!(found.severity, Severity::Critical);
+    assert_eq!(
+        found.findings[0].title,
+        "39 logins came from 203.0.113.1, as ann, after 80 failures there"
+    );
+}
+
+fn attempts() -> impl Strategy<Value = Vec<Attempt>> {
+    let attempt = (0..40u8, 0..30u8, any::<bool>(), 500_000..500_006u64);
+    prop::collection::vec(attempt, 0..400)
+}
+
+fn told(digest: &DigestReport, learned: &mut [Learned]) -> Vec<(String, Severity)> {
+    let report = analyse(digest, about(), learned, false);
+    let findings = report.findings.into_iter();
+    findings
+        .map(|finding| (finding.shape, finding.severity))
+        .collect()
+}
+
+proptest! {
+    /// Whatever else is written into a log, nothing that was found goes away or gets milder.
+    #[test]
+    fn more_lines_never_lower_anything(
+        attack in attempts(),
+        more in attempts(),
+        logins in prop::collection::vec((0..40u8, 0..30u64), 0..5),
+    ) {
+        let alone = digest("sshd", traced(&attack, &logins));
+        let both = digest("sshd", traced(&[attack, more].concat(), &logins));
+        let both = told(&both, &mut [Learned::default()]);
+        for (shape, severity) in told(&alone, &mut [Learned::default()]) {
+            // What was normal may have become an attack.
+            let becomes = |found: &(String, Severity)| {
+                found.1 >= severity && (found.0 == shape || shape == "guessing")
+            };
+            prop_assert!(both.iter().any(becomes), "{shape} {severity} of {both:?}");
+        }
+    }
+
+    /// Whatever was learned, it only adds.
+    #[test]
+    fn the_baseline_only_adds(
+        past in prop::collection::vec(attempts(), 0..8),
+        now in attempts(),
+        logins in prop::collection::vec((0..40u8, 0..30u64), 0..5),
+    ) {
+        let mut learned = [Learned::default()];
+        for (index, past) in past.iter().enumerate() {
+            let about = About { host: "web1", window: Some(window(index as u64)) };
+            analyse(&digest("sshd", traced(past, &logins)), about, &mut learned, true);
+        }
+        let now = digest("sshd", traced(&now, &logins));
+        let with = told(&now, &mut learned);
+        for found in told(&now, &mut [Learned::default()]) {
+            prop_assert!(with.contains(&found), "{found:?} of {with:?}");
+        }
+    }
 }
 
 #[test]
@@ -216,9 +391,11 @@ fn other_services_have_their_own_thresholds() {
         Severity::Warning
     );
     assert_eq!(
-        with(&[("requests", 1000), ("status_5xx", 50)]),
+        with(&[("requests", 100_000), ("status_5xx", 500)]),
         Severity::Error
     );
+    assert_eq!(with(&[("sent", 5), ("deferred", 99)]), Severity::Info);
+    assert_eq!(with(&[("sent", 5), ("deferred", 100)]), Severity::Warning);
     assert_eq!(with(&[("units_failed", 1)]), Severity::Warning);
     assert_eq!(with(&[("units_failed", 5)]), Severity::Error);
     assert_eq!(with(&[("oom_kills", 1)]), Severity::Error);
@@ -227,45 +404,36 @@ fn other_services_have_their_own_thresholds() {
 }
 
 #[test]
-fn what_is_usual_adds_findings_and_raises_no_threshold() {
-    let calm = digest("sshd", sshd(&[("203.0.113.9", 10)], vec![]));
-    let wild = digest(
-        "sshd",
-        sshd(
-            &[("a", 19), ("b", 19), ("c", 19), ("d", 19), ("e", 19)],
-            vec![],
-        ),
-    );
-    let found = after_patrols(8, &calm, &wild);
-    let titles: Vec<&str> = found
-        .findings
-        .iter()
-        .map(|finding| finding.title.as_str())
-        .collect();
-    assert!(
-        titles.contains(&"sshd: 95 failed, where 10 are usual at this time"),
-        "{titles:?}"
-    );
-    assert_eq!((found.severity, found.anomaly), (Severity::Notice, false));
-    assert!(
-        after_patrols(2, &calm, &wild).findings.is_empty(),
-        "two windows are no habit"
-    );
+fn what_is_usual_raises_no_threshold() {
     // A hundred patrols under attack make it usual, and it is a warning all the same.
     let attack = digest("sshd", sshd(&[("203.0.113.9", 5000)], vec![]));
     assert_eq!(
         after_patrols(100, &attack, &attack).severity,
         Severity::Warning
     );
-    let mut silent = sshd(&[], vec![]);
-    silent.lines_read = 0;
-    let found = after_patrols(8, &attack, &digest("sshd", silent));
-    assert!(
-        found
+}
+
+#[test]
+fn a_surge_is_told_where_it_is_one() {
+    let in_an_hour = |window: u64, n: u8| {
+        let hour = (NOW_MS / HOUR_MS + window * 6) + 1;
+        let attempts = (0..n).flat_map(|i| (0..4).map(move |j| (i % 100, j, false, hour)));
+        digest("sshd", traced(&attempts.collect::<Vec<_>>(), &[]))
+    };
+    let mut learned = [Learned::default()];
+    let mut look = |index: u64, n: u8| {
+        let about = About {
+            host: "web1",
+            window: Some(window(index)),
+        };
+        let report = analyse(&in_an_hour(index, n), about, &mut learned, true);
+        report
             .findings
             .iter()
-            .any(|f| f.title.starts_with("sshd: silent, where 5040 lines"))
-    );
+            .any(|finding| finding.shape == "surge")
+    };
+    assert!((0..40).all(|index| !look(index, 3)));
+    assert!(!look(40, 20) && look(44, 240));
 }
 
 #[test]
@@ -279,7 +447,7 @@ fn a_window_is_learned_from_once() {
     let once = learned.clone();
     analyse(&calm, about(), &mut learned, true);
     assert_eq!(learned, once);
-    assert_eq!(learned[0].miner.n_kinds(), 1);
+    assert_eq!(learned[0].kinds.n_kinds(), 1);
     analyse(
         &calm,
         About {
@@ -336,7 +504,7 @@ const ORDERS: &[&str] = &[
 fn orders_in_lines_change_neither_severity_nor_verdict() {
     let plain = report(&digest(
         "sshd",
-        sshd(&[("203.0.113.9", 50)], failed_lines("203.0.113.9", 2)),
+        sshd(&[("203.0.113.9", 250)], failed_lines("203.0.113.9", 2)),
     ));
     for order in ORDERS {
         let mut lines = failed_lines("203.0.113.9", 2);
@@ -344,7 +512,7 @@ fn orders_in_lines_change_neither_severity_nor_verdict() {
             3,
             &format!("sshd[9]: Failed password for {order} from 203.0.113.9 port 1 ssh2"),
         ));
-        let mut sshd = sshd(&[("203.0.113.9", 50)], lines);
+        let mut sshd = sshd(&[("203.0.113.9", 250)], lines);
         sshd.tables.0[1].1.rows[0].key = format!("{order}\u{1b}[2J");
         sshd.headline = format!("{}; most from {order}\r\n", sshd.headline);
         let told = report(&digest("sshd", sshd));
