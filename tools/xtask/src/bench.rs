@@ -1,5 +1,6 @@
 //! `cargo xtask bench NAME`: both sides in the same run, one JSON line.
 
+mod detect;
 mod digest;
 
 use anyhow::Result;
@@ -19,6 +20,8 @@ enum Name {
     Packets,
     /// Lines of an sshd log per CPU-second, against Debian's logwatch on the same file
     Digest,
+    /// Precision and recall of the builtin analysis, for each shape of attack
+    Detect,
 }
 
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
@@ -33,5 +36,6 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
             "bench_packets",
         ]),
         Name::Digest => digest::run(),
+        Name::Detect => detect::run(),
     }
 }

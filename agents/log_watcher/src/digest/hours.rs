@@ -83,9 +83,18 @@ impl Hours {
         }
     }
 
-    /// Adds the hours of later lines; both are closed.
-    pub(super) fn merge(&mut self, later: Self) {
+    /// Adds the hours of later lines, which are closed; `totals` are those of the lines here.
+    pub(super) fn merge(&mut self, later: Self, totals: &[u64]) {
         let last = later.rows.get(later.at).map(|row| row.hour);
+        if self.rows.is_empty()
+            && let Some(first) = later.rows.first()
+        {
+            self.at = self.place(first.hour);
+        }
+        self.close(totals);
+        for (base, theirs) in self.base.iter_mut().zip(&later.base) {
+            *base += theirs;
+        }
         for row in later.rows {
             let at = self.place(row.hour);
             let known = &mut self.rows[at];
@@ -190,11 +199,9 @@ mod tests {
     fn parts_merge_to_the_whole_and_go_on() {
         let (mut first, mut totals) = fed(&[3, 4]);
         let (mut later, theirs) = fed(&[4, 4, 6]);
-        first.close(&totals);
         later.close(&theirs);
-        first.merge(later);
+        first.merge(later, &totals);
         totals[0] += theirs[0];
-        first.go_on(&totals);
         assert_eq!(shown(&first, &totals), [(3, 1, 1), (4, 3, 3), (6, 1, 1)]);
         first.line();
         totals[0] += 1;

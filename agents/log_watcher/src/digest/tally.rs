@@ -69,9 +69,8 @@ impl Tally {
 
     /// Adds the counts of later lines; `moved` says where their places are here.
     pub(super) fn merge(&mut self, mut later: Self, moved: impl Fn(Place) -> Place) {
-        self.hours.close(&self.totals);
         later.hours.close(&later.totals);
-        self.hours.merge(later.hours);
+        self.hours.merge(later.hours, &self.totals);
         self.tracks.merge(later.tracks);
         for (total, n) in self.totals.iter_mut().zip(later.totals) {
             *total += n;
@@ -82,6 +81,5 @@ impl Tally {
         for (evidence, theirs) in self.sections.iter_mut().zip(&later.sections) {
             evidence.merge(theirs, &moved);
         }
-        self.hours.go_on(&self.totals);
     }
 }

@@ -246,5 +246,6 @@ proptest! {
         prop_assert_eq!(&merged.totals, &whole.totals);
         prop_assert_eq!(&merged.tables, &whole.tables);
         prop_assert_eq!(&merged.coverage, &whole.coverage);
+        prop_assert_eq!(&merged.traces, &whole.traces);
     }
 }

@@ -14,6 +14,7 @@ use crate::digest::settings::Settings;
 use crate::digest::tally::Shape;
 use crate::digest::tally::TableShape;
 use crate::digest::tally::Tally;
+use crate::digest::traces::Attempt;
 
 const BLOCKED: usize = 0;
 
@@ -80,6 +81,7 @@ impl Rules for Kernel {
             Fate::Blocked => {
                 tally.totals[BLOCKED] += 1;
                 count(&event, [1, 0], tally);
+                track(&event, tally);
                 0
             }
             Fate::Logged => {
@@ -121,6 +123,17 @@ fn count(event: &Event<'_>, counts: [u64; 2], tally: &mut Tally) {
     if !event.prefix.is_empty() {
         tally.tables[BY_RULE].add(event.prefix, counts);
     }
+}
+
+/// Who knocked at which ports.
+fn track(event: &Event<'_>, tally: &mut Tally) {
+    let port = event.destination_port.map(|port| port.to_string());
+    tally.tracks.attempt(Attempt {
+        source: event.source,
+        target: port.unwrap_or_default().as_bytes(),
+        known: false,
+        n: 1,
+    });
 }
 
 #[cfg(test)]
