@@ -6,7 +6,9 @@ use skep_agent::{AgentSpec, testkit::Testkit};
 use skep_oracle::Oracle;
 use skep_packet::Destination;
 use skep_protocol::{
-    digest::{CollectorReport, DigestReport, EvidenceLine, Ordered, Row, Section, Table},
+    digest::{
+        CollectorReport, DigestReport, EvidenceLine, HourCounts, Ordered, Row, Section, Table,
+    },
     oracle::{HANDLER, OracleResponse, Prompt, RETURN_HANDLER, Window, check, evidence_ids},
     severity::Severity,
 };
@@ -273,37 +275,41 @@ async fn questions_that_wait_are_bounded_and_all_are_answered() {
 
 #[tokio::test(start_paused = true)]
 async fn patrols_teach_what_is_usual_and_that_survives_a_kill() {
-    let mut world = World::start(json!({})).await;
-    for index in 0..8 {
-        let from_ms = 1_800_000_000_000 + index * HOUR_MS;
-        let window = Some(Window {
+    let at = |day: u64, accepted: u64| {
+        let from_ms = 1_800_000_000_000 + day * 24 * HOUR_MS;
+        let mut prompt = prompt(2);
+        let counts = [("lines", 60), ("accepted", accepted)];
+        let hour = HourCounts {
+            hour: from_ms / HOUR_MS,
+            counts: Ordered(counts.map(|(name, n)| (name.to_owned(), n)).into()),
+        };
+        let digest = prompt.digest.as_mut().unwrap();
+        digest.collectors.0[0].1.traces.hours = vec![hour];
+        prompt.window = Some(Window {
             from_ms,
             until_ms: from_ms + HOUR_MS,
         });
+        prompt
+    };
+    let mut world = World::start(json!({})).await;
+    for day in 0..8 {
+        let patrol = true;
         ask(
             &mut world,
             &Prompt {
-                window,
-                patrol: true,
-                ..prompt(2)
+                patrol,
+                ..at(day, 1)
             },
         )
         .await;
         world.crash().await;
     }
     assert_eq!(world.keys(), ["learned/web1/sshd"]);
-    let from_ms = 1_800_000_000_000 + 8 * HOUR_MS;
-    let window = Some(Window {
-        from_ms,
-        until_ms: from_ms + HOUR_MS,
-    });
-    let mut wild = prompt(2);
-    wild.digest.as_mut().unwrap().collectors.0[0].1.totals.0[1].1 = 400;
-    let response = ask(&mut world, &Prompt { window, ..wild }).await;
+    let response = ask(&mut world, &at(8, 400)).await;
     let titles: Vec<&String> = response.report.findings.iter().map(|f| &f.title).collect();
     assert_eq!(
         titles,
-        ["sshd: 400 accepted, where 1 are usual at this time"]
+        ["sshd: 400 accepted in an hour, where 1 are usual at this time"]
     );
 }
 

@@ -75,13 +75,13 @@ fn check(seasons: &Seasons, hour_of_day: u64, n: u64, expected: &[&str]) {
 fn the_same_number_is_usual_by_day_and_unusual_by_night() {
     let seasons = learned(20);
     check(&seasons, 12, 600, &[]);
-    let night = ["httpd: 600 requests in an hour, where 65 are usual at this time"];
+    let night = ["httpd: 600 requests in an hour, where 66 are usual at this time"];
     check(&seasons, 3, 600, &night);
     check(
         &seasons,
         12,
         0,
-        &["httpd: silent for an hour, where 605 lines are usual at this time"],
+        &["httpd: silent for an hour, where 606 lines are usual at this time"],
     );
     check(&seasons, 3, 90, &[]);
 }

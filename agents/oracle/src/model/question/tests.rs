@@ -87,7 +87,7 @@ fn what_was_counted_is_told_whole_and_lines_as_far_as_there_is_room() {
     assert_eq!(some["collectors"][0]["totals"]["failed"], 50);
     assert_eq!(
         some["found_by_counting"][0],
-        "[warning] sshd: X-addr-1 made 50 attempts to guess a login"
+        "[notice] sshd: X-addr-1 made 50 attempts to guess a login"
     );
     assert!(
         told(&ask(&digest, "", 0))["evidence"]
