@@ -14,6 +14,7 @@ fn main() -> std::process::ExitCode {
     let mut score = Score::default();
     for seed in seeds.clone() {
         measure(seed, &mut score);
+        eprintln!("seed {seed}: {} lines so far", score.lines);
     }
     let mut shapes = Map::new();
     let mut lowest: f64 = 1.0;

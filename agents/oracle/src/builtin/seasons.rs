@@ -110,6 +110,8 @@ impl Seasons {
                 .iter()
                 .filter(|(n, usual)| usual.is_exceeded_by(*n))
                 .max_by_key(|(n, usual)| n.saturating_sub(usual.most));
+            // At a door more lines are more attempts, which are judged together.
+            let wildest = wildest.filter(|_| metric != LINES || !guessing::is_door(collector));
             findings.extend(wildest.and_then(|(n, usual)| exceeded(name, metric, *n, *usual)));
             let silent = found.iter().filter(|(n, usual)| *n == 0 && usual.least > 0);
             if metric == LINES

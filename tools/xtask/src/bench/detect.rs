@@ -9,6 +9,7 @@ pub(super) fn run() -> Result<()> {
     cargo(&[
         "run",
         "--quiet",
+        "--release",
         "--package",
         "skep-tests-detect",
         "--example",
