@@ -604,20 +604,27 @@ fn answers_about_what_was_never_sent_cost_nothing() {
 }
 
 #[test]
-fn an_undecodable_packet_is_not_answered_and_a_refused_one_is() {
+fn of_refused_packets_only_those_sealed_for_this_node_are_answered() {
     let mut pair = Pair::connected();
     let boot = BootId(Uuid::from_u128(3));
-    let refused = |seq| Refused {
+    let because = |seq, reason| Refused {
         lane: Lane::Command,
         seq,
-        reason: Refusal::Expired,
+        reason,
     };
+    let refused = |seq| because(seq, Refusal::Expired);
     pair.input(
         1,
         Input::Reject {
             from: n(0),
             boot,
-            packets: vec![refused(0), refused(4)],
+            packets: vec![
+                refused(0),
+                because(1, Refusal::WrongRecipient),
+                because(2, Refusal::WrongSwarm),
+                because(3, Refusal::WrongSigner),
+                refused(4),
+            ],
         },
     );
     pair.hold_frames = true;

@@ -155,7 +155,7 @@ impl Delivery {
     pub(super) fn reject(&mut self, now: Now, from: &NodeId, boot: BootId, packets: Vec<Refused>) {
         for refused in packets {
             // Number 0 is a packet that did not even decode: nothing can be said of it.
-            if refused.seq > 0 {
+            if refused.seq > 0 && is_ours(refused.reason) {
                 self.refuse(now, from, boot, refused);
             }
         }
@@ -340,4 +340,14 @@ impl Delivery {
             });
         }
     }
+}
+
+/// Whether the packet was sealed for this node. A number counts between its sender and its receiver:
+/// of a packet for somebody else, that a third party sent here, the sender would take the answer for
+/// one about a packet of ours.
+fn is_ours(reason: Refusal) -> bool {
+    !matches!(
+        reason,
+        Refusal::WrongSwarm | Refusal::WrongSigner | Refusal::WrongRecipient
+    )
 }
