@@ -12,7 +12,7 @@ use skep_packet::{
 };
 
 use crate::{
-    Keyring, Peer, Purpose, ReplayGuard, merkle,
+    Keyring, Peer, PublicKey, Purpose, ReplayGuard, merkle,
     sealer::{STATEMENT_VERSION, top_leaf},
 };
 
@@ -70,6 +70,34 @@ impl Opener {
         keyring: &Keyring,
         now_ms: u64,
     ) -> Result<Opened, Refusal> {
+        self.open_as(batch, keyring, now_ms, |key, statement, signature| {
+            key.verify(Purpose::Batch, statement, signature)
+        })
+    }
+
+    /// As [`Opener::open`], with another way to check a signature over a statement, so that a
+    /// simulation need not sign with RSA. A node never calls it.
+    ///
+    /// # Errors
+    /// As [`Opener::open`].
+    #[cfg(feature = "simulation")]
+    pub fn open_simulated(
+        &mut self,
+        batch: &Batch,
+        keyring: &Keyring,
+        now_ms: u64,
+        verify: impl FnOnce(&PublicKey, &[u8], &[u8]) -> Result<(), Refusal>,
+    ) -> Result<Opened, Refusal> {
+        self.open_as(batch, keyring, now_ms, verify)
+    }
+
+    fn open_as(
+        &mut self,
+        batch: &Batch,
+        keyring: &Keyring,
+        now_ms: u64,
+        verify: impl FnOnce(&PublicKey, &[u8], &[u8]) -> Result<(), Refusal>,
+    ) -> Result<Opened, Refusal> {
         let statement = &batch.statement;
         if statement.version != STATEMENT_VERSION {
             return Err(Refusal::WrongVersion);
@@ -80,7 +108,7 @@ impl Opener {
         let signer = keyring.signer(statement.signer, now_ms)?;
         let sender = signer.passport.node().ok_or(Refusal::UnknownSigner)?;
         check_size(batch)?;
-        self.check_signature(batch, signer)?;
+        self.check_signature(batch, signer, verify)?;
         check_proof(batch)?;
         let mut windows =
             self.replay
@@ -107,12 +135,17 @@ impl Opener {
     }
 
     /// One RSA check for all subtrees of a signature.
-    fn check_signature(&mut self, batch: &Batch, signer: &Peer) -> Result<(), Refusal> {
+    fn check_signature(
+        &mut self,
+        batch: &Batch,
+        signer: &Peer,
+        verify: impl FnOnce(&PublicKey, &[u8], &[u8]) -> Result<(), Refusal>,
+    ) -> Result<(), Refusal> {
         if self.roots.contains(&batch.statement) {
             return Ok(());
         }
-        signer.passport.public_key.verify(
-            Purpose::Batch,
+        verify(
+            &signer.passport.public_key,
             &encode(&batch.statement),
             &batch.signature,
         )?;

@@ -171,6 +171,7 @@ impl World {
         };
         if let Ok(ask) = self.nodes[idx].asks.open(open) {
             let node = self.nodes[idx].name.clone();
+            let deadline_ns = self.nodes[idx].clock.world_ns(deadline_ns);
             self.ledger.asked(&node, ask, deadline_ns);
         }
     }
@@ -280,7 +281,7 @@ impl World {
         self.nodes[idx].fsyncing = false;
         for transaction in std::mem::take(&mut self.nodes[idx].queue) {
             self.trace
-                .line(now.mono_ns, || format!("n{idx} has on disk {transaction}"));
+                .line(self.now_ns, || format!("n{idx} has on disk {transaction}"));
             self.write(idx, &transaction);
             let delivery = &mut self.nodes[idx].delivery;
             if let Some(Effect { sender, mark, .. }) = transaction.effect {

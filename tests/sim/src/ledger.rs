@@ -5,7 +5,8 @@ use std::{
     fmt,
 };
 
-use skep_packet::{Address, BootId, NodeId, PacketId};
+use bytes::Bytes;
+use skep_packet::{Address, BootId, NodeId, Packet, PacketId};
 use skep_swarm::{asks::AskId, delivery::DeadReason};
 
 /// A promise that was broken.
@@ -15,6 +16,10 @@ pub enum Violation {
     EffectTwice(PacketId, Address),
     /// An accepted packet ran twice at one endpoint in one boot.
     RunTwice(PacketId, Address),
+    /// A packet was believed that no node sealed so.
+    Forged(PacketId),
+    /// A sealed packet was believed twice in one boot.
+    Replayed(PacketId),
     /// A durable packet is neither done nor waiting anywhere.
     Lost(PacketId),
     /// A durable packet waits still, long after all was healed.
@@ -57,6 +62,10 @@ pub(crate) struct Ledger {
     /// Accepted packets that somebody waits to hear of.
     untold: BTreeSet<(NodeId, PacketId)>,
     asks: BTreeMap<(NodeId, AskId), u64>,
+    /// Packets as they were sealed.
+    sealed: BTreeSet<Bytes>,
+    /// The same, where they were believed.
+    opened: BTreeSet<(Bytes, BootId)>,
     pub(crate) violations: Vec<Violation>,
     pub(crate) n_accepted: usize,
     pub(crate) n_failed: usize,
@@ -65,6 +74,19 @@ pub(crate) struct Ledger {
 }
 
 impl Ledger {
+    pub(crate) fn sealed(&mut self, bytes: &Bytes) {
+        self.sealed.insert(bytes.clone());
+    }
+
+    /// A packet was believed by the boot of a node: it must have been sealed, and once is enough.
+    pub(crate) fn opened(&mut self, packet: &Packet, bytes: &Bytes, boot: BootId) {
+        if !self.sealed.contains(bytes) {
+            self.violations.push(Violation::Forged(packet.id));
+        } else if !self.opened.insert((bytes.clone(), boot)) {
+            self.violations.push(Violation::Replayed(packet.id));
+        }
+    }
+
     /// A durable packet is on its sender's disk: it must take effect.
     pub(crate) fn promised(&mut self, id: PacketId, sender: &NodeId, lineage: u32) {
         self.durable.insert(

@@ -23,6 +23,7 @@ fn main() -> ExitCode {
         ["seeds", first, n_seeds] => number(first)
             .zip(number(n_seeds))
             .map(|(first, n)| many(first, n)),
+        ["papers"] => Some(skep_tests_sim::write_papers().is_ok()),
         ["gossip", n_nodes] => number(n_nodes).map(gossip),
         _ => None,
     };
@@ -30,7 +31,7 @@ fn main() -> ExitCode {
         Some(true) => ExitCode::SUCCESS,
         Some(false) => ExitCode::FAILURE,
         None => {
-            eprintln!("seed N | seeds FIRST N | gossip NODES");
+            eprintln!("seed N | seeds FIRST N | gossip NODES | papers");
             ExitCode::from(2)
         }
     }

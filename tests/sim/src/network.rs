@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use skep_packet::{BootId, Descriptor, Frame, NodeId, WirePacket};
+use skep_packet::{Batch, Descriptor, Frame, NodeId};
 
 /// What travels.
 #[derive(Debug, Clone)]
 pub(crate) enum Message {
     /// A frame of the control lane.
     Frame(Frame),
-    /// A sealed packet, with the boot of the sender that numbered it.
-    Packet(BootId, WirePacket),
+    /// Sealed packets.
+    Batch(Batch),
     /// Descriptors that were asked for, or a node's own on a new connection.
     Descriptors(Vec<Descriptor>),
     /// Whose descriptors are wanted.

@@ -5,6 +5,7 @@ use std::{
     sync::Arc,
 };
 
+use skep_identity::{Opener, Sealer};
 use skep_packet::{
     AgentCard, AgentHealth, BootId, Descriptor, HandlerName, MemberState, NodeId, Now, OutboxMark,
     Packet, RolePattern, Scope, ServedRole, SwarmId,
@@ -18,8 +19,9 @@ use skep_swarm::{
 use uuid::Uuid;
 
 use crate::{
+    clock::Clock,
     disk::{Disk, Transaction},
-    guard::Guard,
+    papers, seal,
 };
 
 /// Most packets in a node's mailboxes.
@@ -54,14 +56,14 @@ pub(crate) struct SimNode {
     /// Counts its starts.
     pub(crate) boot_n: u64,
     pub(crate) boot: BootId,
-    /// How far its wall clock is off.
-    pub(crate) skew_ms: i64,
+    pub(crate) clock: Clock,
     pub(crate) membership: Membership,
     pub(crate) delivery: Delivery,
     pub(crate) asks: Asks,
     pub(crate) index: RoleIndex,
     pub(crate) known: BTreeMap<NodeId, Descriptor>,
-    pub(crate) guard: Guard,
+    pub(crate) sealer: Sealer,
+    pub(crate) opener: Opener,
     pub(crate) disk: Disk,
     pub(crate) mailbox: VecDeque<(Packet, Option<OutboxMark>)>,
     /// Transactions that are not on disk, oldest first.
@@ -72,6 +74,7 @@ pub(crate) struct SimNode {
 /// What a start needs from outside.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Start {
+    pub(crate) clock: Clock,
     pub(crate) now: Now,
     pub(crate) seed: u64,
     pub(crate) boot: BootId,
@@ -94,18 +97,19 @@ impl SimNode {
             delivery: Self::delivery(&name, &disk, start),
             asks: Asks::new(),
             index: RoleIndex::new(name.clone()),
-            name,
             idx,
             up: true,
             boot_n: 0,
             boot: start.boot,
-            skew_ms: 0,
+            clock: start.clock,
             known: BTreeMap::new(),
-            guard: Guard::default(),
+            sealer: sealer(idx, start.boot),
+            opener: seal::opener(&name, start.boot),
             disk,
             mailbox: VecDeque::new(),
             queue: Vec::new(),
             fsyncing: false,
+            name,
         };
         node.start(start);
         node
@@ -129,13 +133,15 @@ impl SimNode {
         self.up = true;
         self.boot_n += 1;
         self.boot = start.boot;
+        self.clock = start.clock;
         let config = MembershipConfig::default();
         self.membership = Membership::new(self.name.clone(), config, start.seed, start.now);
         self.delivery = Self::delivery(&self.name, &self.disk, start);
         self.asks = Asks::new();
         self.index = RoleIndex::new(self.name.clone());
         self.known.clear();
-        self.guard = Guard::default();
+        self.sealer = sealer(self.idx, self.boot);
+        self.opener = seal::opener(&self.name, self.boot);
         self.mailbox.clear();
         self.queue.clear();
         self.fsyncing = false;
@@ -193,14 +199,21 @@ impl SimNode {
         matches!(agent, "boss" | "worker") || (agent == "special" && self.idx < 2)
     }
 
+    /// When it wants to be woken, in the world's time.
     pub(crate) fn next_wake(&self) -> Option<u64> {
         let wakes = [
             self.membership.next_wake(),
             self.delivery.next_wake(),
             self.asks.next_wake(),
+            self.sealer.next_wake(),
         ];
-        wakes.into_iter().flatten().min().filter(|_| self.up)
+        let wake_ns = wakes.into_iter().flatten().min().filter(|_| self.up);
+        wake_ns.map(|mono_ns| self.clock.world_ns(mono_ns))
     }
+}
+
+fn sealer(idx: usize, boot: BootId) -> Sealer {
+    Sealer::new(swarm(), papers::key_of(idx), boot)
 }
 
 fn card(agent: &str, roles: &[&str]) -> AgentCard {

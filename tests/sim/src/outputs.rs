@@ -1,7 +1,7 @@
 //! What the cores want done, and what comes over the network.
 
 use rand::Rng;
-use skep_packet::{Frame, MemberState, NodeId, Refused, WirePacket};
+use skep_packet::{Frame, MemberState, NodeId};
 use skep_swarm::{
     asks::{AskInput, AskOutput, AskedEndpoint, Lost},
     delivery::{self, Outcome},
@@ -58,11 +58,7 @@ impl World {
     fn delivery_output(&mut self, idx: usize, output: delivery::Output) {
         let now = self.now(idx);
         match output {
-            delivery::Output::Transmit { to, wire } => {
-                // Signing takes its time.
-                let boot = self.nodes[idx].boot;
-                self.send(idx, index_of(&to), 2, Message::Packet(boot, wire));
-            }
+            delivery::Output::Transmit { to, wire } => self.seal(idx, &to, &wire),
             delivery::Output::Frame { to, frame } => {
                 self.send(idx, index_of(&to), 0, Message::Frame(frame));
             }
@@ -285,7 +281,7 @@ impl World {
     // === messages ===
 
     /// Sends over the connection, if there is one: perhaps late, twice, in another order, or not.
-    fn send(&mut self, from: usize, to: usize, extra_ms: u64, message: Message) {
+    pub(crate) fn send(&mut self, from: usize, to: usize, extra_ms: u64, message: Message) {
         let Some(connection) = self.network.connection(from, to) else {
             return;
         };
@@ -315,7 +311,7 @@ impl World {
         }
         match message {
             Message::Frame(frame) => self.frame(from, to, frame),
-            Message::Packet(boot, wire) => self.packet(from, to, boot, wire),
+            Message::Batch(batch) => self.open(to, &batch),
             Message::Want(nodes) => {
                 let own = self.nodes[to].descriptor();
                 let known = |node: &NodeId| {
@@ -388,27 +384,5 @@ impl World {
             }
             _ => {}
         }
-    }
-
-    fn packet(&mut self, from: usize, to: usize, boot: skep_packet::BootId, wire: WirePacket) {
-        let now = self.now(to);
-        let from = name(from);
-        let node = &mut self.nodes[to];
-        let judged = node
-            .guard
-            .judge(&wire, (&from, boot), node.boot, now.unix_ms);
-        let input = match judged {
-            Ok(()) => delivery::Input::Received { from, boot, wire },
-            Err(reason) => {
-                let (lane, seq) = (wire.packet.lane, wire.seal.seq);
-                let packets = vec![Refused { lane, seq, reason }];
-                delivery::Input::Reject {
-                    from,
-                    boot,
-                    packets,
-                }
-            }
-        };
-        node.delivery.handle(now, input);
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use skep_packet::Frame;
+use skep_packet::{Frame, WirePacket, decode, limits::PACKET_BYTES_MAX};
 
 use crate::{network::Message, world::Event};
 
@@ -38,6 +38,7 @@ impl fmt::Display for Event {
             Self::Handle { idx, .. } => write!(f, "n{idx} handles its mailbox"),
             Self::Fsync { idx, .. } => write!(f, "n{idx} fsync"),
             Self::Restart { idx } => write!(f, "n{idx} starts again"),
+            Self::Signed { idx, job, .. } => write!(f, "n{idx} has signed batch {job}"),
             Self::Fault => f.write_str("a fault"),
             Self::Work => f.write_str("some agent begins something"),
         }
@@ -55,13 +56,19 @@ impl fmt::Display for Message {
                 write!(f, "{} versions{answer}", versions.len())
             }
             Self::Frame(frame) => write!(f, "{frame:?}"),
-            Self::Packet(_, wire) => {
-                let (packet, seal) = (&wire.packet, &wire.seal);
-                write!(
-                    f,
-                    "packet {} {:?} {:?} seq {} {} > {}",
-                    packet.id, packet.class, packet.kind, seal.seq, packet.from, packet.target
-                )
+            Self::Batch(batch) => {
+                write!(f, "batch {}:", batch.statement.batch_seq)?;
+                let wires = batch.packets.iter();
+                for wire in wires.filter_map(|bytes| decode(bytes, PACKET_BYTES_MAX).ok()) {
+                    let WirePacket { packet, seal } = wire;
+                    let (id, class, kind) = (packet.id, packet.class, packet.kind);
+                    write!(
+                        f,
+                        " {id} {class:?} {kind:?} seq {} to {}",
+                        seal.seq, packet.target
+                    )?;
+                }
+                Ok(())
             }
             Self::Descriptors(found) => write!(f, "{} descriptors", found.len()),
             Self::Want(nodes) => write!(f, "wants {nodes:?}"),

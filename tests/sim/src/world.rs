@@ -5,11 +5,13 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use skep_packet::{BootId, MemberState, Now, PacketId};
+use skep_packet::{Batch, BootId, MemberState, Now, PacketId};
 use uuid::Uuid;
 
 use crate::{
+    clock::Clock,
     ledger::{Ledger, Violation},
     network::{Message, Network},
     node::{SimNode, Start, name},
@@ -23,6 +25,8 @@ pub enum Broken {
     AckBeforeCommit,
     /// It forgets after a crash what it has committed.
     ForgetIds,
+    /// It takes any signature for a good one.
+    BelieveAll,
 }
 
 /// What one run is like. All of it follows from the seed where it says nothing.
@@ -73,6 +77,10 @@ pub struct Report {
     pub n_unanswered: usize,
     /// Crashes, with and without the disk.
     pub n_crashes: usize,
+    /// Batches that somebody on the wire forged.
+    pub n_forged: usize,
+    /// Batches and packets whose seal was refused, forged or only late.
+    pub n_refused: usize,
     /// Seconds of virtual time until all was in order again.
     pub settled_s: u64,
 }
@@ -103,6 +111,12 @@ pub(crate) enum Event {
         idx: usize,
         boot_n: u64,
     },
+    Signed {
+        idx: usize,
+        boot_n: u64,
+        job: u64,
+        signature: Bytes,
+    },
     Restart {
         idx: usize,
     },
@@ -125,10 +139,12 @@ pub struct World {
     /// Packets whose handler failed once already, somewhere.
     pub(crate) failed: BTreeSet<PacketId>,
     n_crashes: usize,
+    /// Batches that the forger remembers.
+    pub(crate) seen: Vec<Batch>,
+    pub(crate) n_forged: usize,
+    pub(crate) n_refused: usize,
     pub(crate) trace: Trace,
 }
-
-const EPOCH_MS: i64 = 1_700_000_000_000;
 
 /// Clocks are never further apart than this, in milliseconds.
 const SKEW_MS_MAX: i64 = 12_000;
@@ -171,6 +187,9 @@ impl World {
             calm: false,
             failed: BTreeSet::new(),
             n_crashes: 0,
+            seen: Vec::new(),
+            n_forged: 0,
+            n_refused: 0,
             trace: Trace::default(),
         };
         world.network.loss = world.rng.random_range(0.0..0.2);
@@ -188,12 +207,14 @@ impl World {
     }
 
     fn start_of(&mut self, skew_ms: i64) -> Start {
+        let clock = Clock::new(&mut self.rng, skew_ms);
         let boot = BootId(Uuid::from_u128(self.rng.random()));
         let forget_inbox = self.scenario.broken == Some(Broken::ForgetIds);
         let n_nodes = self.scenario.n_nodes;
         let seed = self.rng.random();
         Start {
-            now: self.now_at(skew_ms),
+            clock,
+            now: clock.now(self.now_ns),
             seed,
             boot,
             n_nodes,
@@ -201,17 +222,8 @@ impl World {
         }
     }
 
-    fn now_at(&self, skew_ms: i64) -> Now {
-        let elapsed_ms = i64::try_from(self.now_ns / 1_000_000).unwrap_or(i64::MAX);
-        let unix_ms = u64::try_from(EPOCH_MS + skew_ms + elapsed_ms).unwrap_or_default();
-        Now {
-            mono_ns: self.now_ns,
-            unix_ms,
-        }
-    }
-
     pub(crate) fn now(&self, idx: usize) -> Now {
-        self.now_at(self.nodes[idx].skew_ms)
+        self.nodes[idx].clock.now(self.now_ns)
     }
 
     pub(crate) fn after_ms(&mut self, after_ms: u64, event: Event) {
@@ -275,6 +287,8 @@ impl World {
             n_answered: self.ledger.n_answered,
             n_unanswered: self.ledger.n_unanswered,
             n_crashes: self.n_crashes,
+            n_forged: self.n_forged,
+            n_refused: self.n_refused,
             settled_s: settled_ns / 1_000_000_000,
         })
     }
@@ -366,6 +380,7 @@ impl World {
                 node.membership.on_timeout(now);
                 node.delivery.on_timeout(now);
                 node.asks.on_timeout(now);
+                self.sign(idx);
                 self.drain(idx);
             }
         }
@@ -391,7 +406,13 @@ impl World {
             Event::Down { idx, peer } => self.down(idx, peer),
             Event::Handle { idx, boot_n } if self.runs(idx, boot_n) => self.work_off(idx),
             Event::Fsync { idx, boot_n } if self.runs(idx, boot_n) => self.fsync(idx),
-            Event::Handle { .. } | Event::Fsync { .. } => {}
+            Event::Signed {
+                idx,
+                boot_n,
+                job,
+                signature,
+            } if self.runs(idx, boot_n) => self.signed(idx, job, &signature),
+            Event::Handle { .. } | Event::Fsync { .. } | Event::Signed { .. } => {}
             Event::Restart { idx } if !self.nodes[idx].up => self.restart(idx),
             Event::Restart { .. } => {}
             Event::Fault if !self.calm => {
@@ -433,10 +454,14 @@ impl World {
                 self.say(|| "the network is healed".to_owned());
                 self.network.heal();
             }
+            8 if self.rng.random_bool(0.5) => {
+                self.network.doubling = self.rng.random_range(0.0..0.3);
+                self.network.delay_ms_max = self.rng.random_range(2..400);
+            }
             8 => {
                 let skew_ms = self.rng.random_range(-SKEW_MS_MAX..=SKEW_MS_MAX);
                 self.say(|| format!("the clock of n{idx} is {skew_ms} ms off"));
-                self.nodes[idx].skew_ms = skew_ms;
+                self.nodes[idx].clock.skew_ms = skew_ms;
             }
             _ => self.network.loss = self.rng.random_range(0.0..0.3),
         }
@@ -471,7 +496,7 @@ impl World {
     }
 
     fn restart(&mut self, idx: usize) {
-        let start = self.start_of(self.nodes[idx].skew_ms);
+        let start = self.start_of(self.nodes[idx].clock.skew_ms);
         self.nodes[idx].start(start);
         self.drain(idx);
     }

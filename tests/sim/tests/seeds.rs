@@ -67,6 +67,7 @@ fn a_seed_tells_the_same_story_each_time() {
     // And something happens in it.
     assert!(first.n_durable > 20 && first.n_crashes > 0, "{first:?}");
     assert!(first.n_accepted > 5 && first.n_answered > 5, "{first:?}");
+    assert!(first.n_forged > 20 && first.n_refused > 10, "{first:?}");
 }
 
 /// Whether some seed finds a broken promise of this kind.
@@ -93,5 +94,12 @@ fn a_node_that_answers_before_its_commit_is_caught() {
 fn a_node_that_forgets_its_ids_is_caught() {
     assert!(is_caught(Broken::ForgetIds, |found| {
         matches!(found, Violation::EffectTwice(..))
+    }));
+}
+
+#[test]
+fn a_node_that_believes_any_signature_is_caught() {
+    assert!(is_caught(Broken::BelieveAll, |found| {
+        matches!(found, Violation::Forged(_))
     }));
 }
