@@ -12,3 +12,4 @@ pub mod rpc;
 pub mod service;
 pub mod severity;
 pub mod status;
+pub mod steward;

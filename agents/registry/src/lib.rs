@@ -11,6 +11,7 @@ static SPECS: &[AgentSpec] = &[
     skep_log_watcher::SPEC,
     skep_oracle::SPEC,
     skep_rpc_router::SPEC,
+    skep_steward::SPEC,
 ];
 
 /// The programs of all agents, by kind in alphabetical order.

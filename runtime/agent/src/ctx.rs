@@ -12,7 +12,7 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
     Agent, Asking, CommitTicket, Door, DurableRef, Endpoint, NodePort, Outgoing, Request,
-    SendError, StoreError, Tx,
+    SendError, Stewardship, StoreError, Tx,
     request::{HANDLER_REPLY, HANDLER_REPLY_ERROR},
     tx::decode_value,
 };
@@ -303,6 +303,12 @@ impl<A: Agent> Ctx<A> {
     #[must_use]
     pub fn door(&self) -> Option<Arc<dyn Door>> {
         self.inner.port.door()
+    }
+
+    /// What only the node's steward may use; `None` for every other agent.
+    #[must_use]
+    pub fn steward(&self) -> Option<Arc<dyn Stewardship>> {
+        self.inner.port.steward()
     }
 
     pub(crate) fn begin(&self) -> Tx {

@@ -18,6 +18,7 @@ mod request;
 mod runner;
 mod spec;
 mod status;
+mod steward;
 #[cfg(feature = "testkit")]
 pub mod testkit;
 mod tx;
@@ -39,4 +40,5 @@ pub use runner::{AgentRuntime, Exit, HANDLER_TIME_MAX, STOP_TIME_MAX};
 pub use skep_packet::Level;
 pub use spec::{AgentSpec, BEACON_DEFAULT, RestartPolicy, RoleUse};
 pub use status::AgentStatus;
+pub use steward::{AuditPage, Deed, Done, Order, SignedWord, Stewardship};
 pub use tx::{Tx, TxBuffer};

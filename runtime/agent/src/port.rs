@@ -10,7 +10,9 @@ use skep_packet::{
 };
 use tokio::sync::{mpsc, oneshot};
 
-use crate::{Answer, AskError, Door, DurableRef, Outgoing, SendError, StoreError, TxBuffer};
+use crate::{
+    Answer, AskError, Door, DurableRef, Outgoing, SendError, Stewardship, StoreError, TxBuffer,
+};
 
 /// A live endpoint of a role.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,4 +119,9 @@ pub trait NodePort: Send + Sync + 'static {
 
     /// What only the door to people may use; `None` for an agent that is no door.
     fn door(&self) -> Option<Arc<dyn Door>>;
+
+    /// What only the node's steward may use; `None` for every other agent.
+    fn steward(&self) -> Option<Arc<dyn Stewardship>> {
+        None
+    }
 }

@@ -48,6 +48,8 @@ pub struct Request<T> {
     pub proof: Option<Bytes>,
     /// Whether it answers an ask that had ended already.
     pub late: bool,
+    /// The content as it came, for whoever keeps what was signed.
+    pub bytes: Bytes,
     /// What it says.
     pub content: T,
 }
@@ -64,6 +66,7 @@ impl Request<()> {
             reply_to: packet.reply_to.clone(),
             proof: packet.proof.clone(),
             late: delivery.late,
+            bytes: packet.content.clone(),
             content: (),
         }
     }
@@ -95,6 +98,7 @@ impl<T> Request<T> {
             reply_to: self.reply_to,
             proof: self.proof,
             late: self.late,
+            bytes: self.bytes,
             content,
         }
     }

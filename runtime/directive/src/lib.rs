@@ -11,6 +11,7 @@ mod check;
 mod code;
 mod compose;
 mod diagnostic;
+mod edit;
 mod envelope;
 mod outline;
 mod parse;
@@ -26,6 +27,7 @@ pub use check::{Checked, check, check_schema, value};
 pub use code::Code;
 pub use compose::json_schema;
 pub use diagnostic::{DIAGNOSTICS_MAX, Diagnostic, Related, Severity};
+pub use edit::{Edit, EditError, edit, value_of};
 pub use parse::{DEPTH_MAX, TEXT_BYTES_MAX};
 pub use plan::{
     AgentPlan, PRIORITY_DEFAULT, PacketSigning, Plan, RestartPlan, RestartPolicy, RolePlan,

@@ -138,7 +138,7 @@ fn emptied(node: &Node, keys: &[&str]) -> Node {
 }
 
 /// A root has children and no kind of agent; an agent alone is the child of an implied root.
-fn is_root(node: &Node) -> bool {
+pub(crate) fn is_root(node: &Node) -> bool {
     match node.get("name") {
         Some(name) => name.as_text() == Some(envelope::ROOT_NAME),
         None => {

@@ -8,6 +8,7 @@
 
 #![warn(missing_docs)]
 
+mod audit;
 mod authority;
 mod backup;
 mod bundle;
@@ -30,6 +31,7 @@ mod sealer;
 #[cfg(test)]
 mod testkit;
 
+pub use audit::{AUDIT_ENTRY_BYTES_MAX, AuditEntry, AuditError, AuditEvent, AuditHead, Warrant};
 pub use authority::{Authority, Credentials, NodeTerms};
 pub use backup::{BACKUP_BYTES_MAX, BackupError, BackupRandom, PASSPHRASE_CHARS_MIN};
 pub use bundle::{Identity, OperatorBundle};
@@ -43,6 +45,7 @@ pub use join::{
 pub use keyring::{Keyring, PASSPORTS_MAX, Peer, REVOCATIONS_MAX, Revoked};
 pub use keys::{NODE_KEY_BITS, PrivateKey, PublicKey, Purpose, SESSION_KEY_BITS};
 pub use login::{LOGIN_LIFE_MS, Login, LoginTerms, OperatorIdentity, Session, check_login};
+pub use merkle::hash;
 pub use object::{open_object, sign_object};
 pub use opener::{Opened, Opener, ROOTS_MAX};
 pub use passport::{

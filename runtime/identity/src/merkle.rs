@@ -19,6 +19,12 @@ const NODE: u8 = 1;
 const TOP_LEAF: u8 = 2;
 const TOP_NODE: u8 = 3;
 
+/// SHA-256 of some bytes.
+#[must_use]
+pub fn hash(bytes: &[u8]) -> Hash {
+    sha256(&[bytes])
+}
+
 pub(crate) fn sha256(parts: &[&[u8]]) -> Hash {
     let mut context = Context::new(&SHA256);
     for part in parts {

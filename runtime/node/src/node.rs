@@ -5,12 +5,14 @@ mod links;
 mod outward;
 mod renewal;
 
+pub(crate) use boot::cards;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 pub use self::outward::outward;
 
 use arc_swap::ArcSwapOption;
-use skep_agent::{AgentSpec, Door};
+use skep_agent::{AgentSpec, Door, Stewardship};
 use skep_directive::Plan;
 use skep_packet::{NodeId, SwarmId};
 use tokio::sync::{mpsc, watch};
@@ -20,8 +22,8 @@ use crate::{
     door::Keys,
     home::{Home, HomeError},
     metrics::Metrics,
+    steward::{LiveDirective, StewardHandle},
     store::{OpenError, Store},
-    supervisor::Supervisor,
 };
 
 /// The swarm's default port.
@@ -49,6 +51,10 @@ pub struct NodeConfig {
     pub specs: Vec<AgentSpec>,
     /// Agents that are a door to people, by kind.
     pub doors: Vec<&'static str>,
+    /// The kind of agent that may have the node changed while it runs.
+    pub steward: Option<&'static str>,
+    /// The directive's text, where it may be changed while the node runs; `plan` was made of it.
+    pub live: Option<LiveDirective>,
     /// Where to listen for the swarm; loopback and [`SWARM_PORT`] unless set. A port that was not
     /// asked for is replaced by a free one when it is taken.
     pub listen: Option<SocketAddr>,
@@ -97,7 +103,7 @@ pub struct Node {
     name: NodeId,
     home: Home,
     store: Store,
-    supervisor: Supervisor,
+    steward: StewardHandle,
     switch_stop: CancellationToken,
     /// Everything else: links, keys in the making.
     stop: CancellationToken,
@@ -151,6 +157,12 @@ impl Node {
         self.door.as_ref()
     }
 
+    /// What its steward may do with it.
+    #[must_use]
+    pub fn steward(&self) -> &dyn Stewardship {
+        &self.steward
+    }
+
     /// Whether its keys are made.
     #[must_use]
     pub fn has_keys(&self) -> bool {
@@ -177,7 +189,7 @@ impl Node {
     /// Stops in order: agents, then the switch, then the connections. Durable packets that are not
     /// settled stay in the outbox.
     pub async fn stop(self) {
-        self.supervisor.stop().await;
+        self.steward.0.stop().await;
         self.switch_stop.cancel();
         self.stop.cancel();
         self.tasks.close();

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 use skep_agent::{
     AgentStart, CommitTicket, Door, DurableRef, Endpoint, NodePort, OpenAsk, Outgoing, SendError,
-    StoreError, TxBuffer,
+    Stewardship, StoreError, TxBuffer,
 };
 use skep_packet::{Address, AgentName, NodeId, Now, RolePattern, Scope};
 use skep_swarm::roles::{Choice, RoleIndex};
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     clock::Clock,
+    steward::StewardHandle,
     store::Store,
     switch::{Ask, CommitRequest, Handle, Input, Send},
 };
@@ -34,6 +35,7 @@ pub(crate) struct Port {
     pub(crate) roles: Arc<ArcSwap<RoleIndex>>,
     pub(crate) transactions: Arc<Semaphore>,
     pub(crate) door: Option<Arc<dyn Door>>,
+    pub(crate) steward: Option<StewardHandle>,
 }
 
 /// Tells the switch something and waits for its answer; `None` where it stops.
@@ -174,6 +176,11 @@ impl NodePort for Port {
 
     fn door(&self) -> Option<Arc<dyn Door>> {
         self.door.clone()
+    }
+
+    fn steward(&self) -> Option<Arc<dyn Stewardship>> {
+        let steward = self.steward.clone()?;
+        Some(Arc::new(steward))
     }
 }
 

@@ -131,6 +131,19 @@ impl Store {
         self.file.scan(table, &[], None, usize::MAX)
     }
 
+    /// Reads a part of a table of the node's own, in key order.
+    ///
+    /// # Errors
+    /// The file could not be read.
+    pub fn rows_after(
+        &self,
+        table: Table,
+        after: &[u8],
+        limit: usize,
+    ) -> Result<Vec<(Vec<u8>, Bytes)>, redb::Error> {
+        self.file.scan(table, &[], Some(after), limit)
+    }
+
     /// Reads one value of the node's own, as it is on disk.
     ///
     /// # Errors

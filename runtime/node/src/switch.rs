@@ -186,6 +186,7 @@ impl Switch {
             Input::MailboxUp(up) => self.mailbox_up(up),
             Input::MailboxDown(agent) => self.mailbox_down(&agent),
             Input::Health(agent, health) => self.agent_health(&agent, health),
+            Input::Agents(cards) => self.set_agents(cards),
             Input::Seat(input) => self.seat_input(input),
         }
     }

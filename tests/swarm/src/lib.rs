@@ -1,10 +1,12 @@
 //! Real nodes in one process, real QUIC on free ports, for the tests beside this crate.
 #![allow(clippy::unwrap_used, reason = "everything here is a test's own ground")]
 
+mod bee;
 mod probe;
 mod rogue;
 mod world;
 
+pub use bee::Bee;
 pub use probe::{Probe, Received};
 pub use rogue::Rogue;
 pub use world::{Host, WAIT_MAX, World, until};

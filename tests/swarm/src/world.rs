@@ -1,14 +1,14 @@
 //! Hosts with homes of their own, and the nodes that run on them.
 
-use std::{net::SocketAddr, path::PathBuf, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use skep_agent::{AgentSpec, Ctx};
-use skep_directive::{AgentPlan, PacketSigning, Plan, RolePlan, Span};
+use skep_directive::{AgentKind, AgentPlan, Catalogue, PacketSigning, Plan, RolePlan, Span};
 use skep_identity::{INVITE_LIFE_MS, Identity, Invite, JoinRequest, PeerHint};
-use skep_node::{Clock, Node, NodeConfig, NodeSettings, home::Home};
+use skep_node::{Clock, LiveDirective, Node, NodeConfig, NodeSettings, home::Home};
 use skep_packet::{AgentName, NodeId, RoleBinding, encode};
 
-use crate::Probe;
+use crate::{Bee, Probe};
 
 /// How long a test waits for what should come.
 pub const WAIT_MAX: Duration = Duration::from_secs(30);
@@ -47,6 +47,8 @@ pub struct Host {
     listen: SocketAddr,
     /// What the test changes in the probe's plan.
     tune: fn(&mut AgentPlan),
+    /// What it runs instead, where the test writes a directive.
+    directive: Option<String>,
     node: Option<Node>,
 }
 
@@ -91,6 +93,22 @@ impl World {
             home,
             listen: "127.0.0.1:0".parse().unwrap(),
             tune,
+            directive: None,
+            node: None,
+        };
+        host.up().await;
+        host
+    }
+
+    /// A host that mints a swarm and runs a directive, which can be changed while it runs.
+    pub async fn first_live(&self, name: &str, directive: &str) -> Host {
+        let home = Home::open(&self.path(name)).unwrap();
+        home.found(Some(self.node_id(name))).unwrap();
+        let mut host = Host {
+            home,
+            listen: "127.0.0.1:0".parse().unwrap(),
+            tune: |_| {},
+            directive: Some(directive.to_owned()),
             node: None,
         };
         host.up().await;
@@ -106,6 +124,7 @@ impl World {
             home,
             listen: "127.0.0.1:0".parse().unwrap(),
             tune: |_| {},
+            directive: None,
             node: None,
         };
         host.up().await;
@@ -137,6 +156,7 @@ impl World {
             home,
             listen: "127.0.0.1:0".parse().unwrap(),
             tune: |_| {},
+            directive: None,
             node: None,
         };
         host.up().await;
@@ -185,12 +205,19 @@ impl Host {
 
     /// Starts the node and waits until it listens. A later start listens where the first did.
     pub async fn up(&mut self) {
+        let live = self.directive.clone().map(live);
+        let plan = match &live {
+            Some(live) => (live.read)(&live.text).unwrap(),
+            None => plan(self.tune),
+        };
         let config = NodeConfig {
             home: self.home.clone(),
-            plan: plan(self.tune),
+            plan,
             directive: "test".to_owned(),
-            specs: vec![AgentSpec::of::<Probe>()],
+            specs: vec![AgentSpec::of::<Probe>(), AgentSpec::of::<Bee>()],
             doors: Vec::new(),
+            steward: None,
+            live,
             listen: Some(self.listen),
             program: "test".to_owned(),
             settings: NodeSettings::default(),
@@ -198,6 +225,11 @@ impl Host {
         let node = Node::start(config).unwrap();
         self.listen = node.listening().await.unwrap();
         self.node = Some(node);
+    }
+
+    /// The directive that the next start finds in the file.
+    pub fn write(&mut self, directive: &str) {
+        self.directive = Some(directive.to_owned());
     }
 
     /// Stops the node in order.
@@ -223,6 +255,33 @@ impl Host {
         })
         .await;
     }
+}
+
+/// A directive of probes and bees, as the node reads it.
+fn live(text: String) -> LiveDirective {
+    let kind = |spec: AgentSpec| {
+        let serves = spec.roles.iter().map(|&role| role.to_owned()).collect();
+        let handlers = (spec.handlers)();
+        let handlers = handlers.iter().map(|handler| handler.name.to_owned());
+        AgentKind {
+            serves,
+            handlers: handlers.collect(),
+            ..AgentKind::new(spec.kind, spec.summary, (spec.schema)())
+        }
+    };
+    let catalogue = Catalogue {
+        kinds: vec![kind(AgentSpec::of::<Bee>()), kind(AgentSpec::of::<Probe>())],
+        node_schema: None,
+        own_agents: Vec::new(),
+        own_roles: Vec::new(),
+    };
+    let read = move |text: &str| {
+        let checked = skep_directive::check(text, &catalogue);
+        let wrong = checked.plain("the directive", text);
+        checked.plan.ok_or(wrong)
+    };
+    let read = Arc::new(read);
+    LiveDirective { text, read }
 }
 
 fn plan(tune: fn(&mut AgentPlan)) -> Plan {

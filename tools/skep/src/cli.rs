@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::verb::{
-    authority::Authority, call::Call, check::Check, completions::Completions, digest::Digest,
-    explain::Explain, init::Init, invite::Invite, join::Join, operator::Operator, renew::Renew,
-    revoke::Revoke, tree::Tree, up::Up,
+    agent::Agent, audit::Audit, authority::Authority, call::Call, check::Check,
+    completions::Completions, digest::Digest, explain::Explain, init::Init, invite::Invite,
+    join::Join, operator::Operator, renew::Renew, revoke::Revoke, tree::Tree, up::Up,
 };
 
 const EXIT_CODES: &str = "\
@@ -82,5 +82,7 @@ pub(crate) enum Verb {
     Digest(Digest),
     Explain(Explain),
     Call(Call),
+    Agent(Agent),
+    Audit(Audit),
     Completions(Completions),
 }

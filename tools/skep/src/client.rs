@@ -4,10 +4,12 @@ mod access;
 mod answers;
 mod control;
 mod dial;
+mod one;
 mod session;
 
 pub(crate) use access::{Access, Route};
 pub(crate) use answers::{Answers, End};
 pub(crate) use control::{get, post};
+pub(crate) use one::ask_one;
 pub(crate) use session::Session;
 pub(crate) use session::refused;

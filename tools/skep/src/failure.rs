@@ -43,6 +43,7 @@ kinds! {
     Join "SK-0209" "The swarm did not let this host in.";
     Input "SK-0210" "An argument makes no sense (exit code 2).";
     Protocol "SK-0211" "The other side does not keep to the protocol.";
+    Audit "SK-0212" "The audit log is not what was written.";
 }
 
 /// A failure, as a person is told of it.

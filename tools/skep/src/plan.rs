@@ -11,8 +11,12 @@ use skep_directive::{
     Span,
 };
 use skep_node::NodeSettings;
-use skep_packet::{AgentName, RoleBinding, Scope};
-use skep_protocol::{callback::ROLE_RPC, service::ROLE_SERVICE};
+use skep_packet::{AgentName, NodeId, RoleBinding, Scope};
+use skep_protocol::{
+    callback::ROLE_RPC,
+    service::ROLE_SERVICE,
+    steward::{CMD_STEWARD, role_of},
+};
 
 use crate::screen::Screen;
 
@@ -24,6 +28,9 @@ pub(crate) const DEFAULT_NAME: &str = "the default directive";
 
 /// The kind of agent that is a door to people.
 pub(crate) const DOOR: &str = "rpc_router";
+
+/// Whoever changes what a running node runs.
+pub(crate) const STEWARD: &str = "steward";
 
 /// The door that every node has to itself: the control socket.
 const CONSOLE: &str = "console";
@@ -49,7 +56,11 @@ pub(crate) fn catalogue() -> Catalogue {
     Catalogue {
         kinds: skep_registry::specs().iter().map(kind).collect(),
         node_schema: Some(schemars::schema_for!(NodeSettings).to_value()),
-        own_agents: vec![CONSOLE.to_owned(), Screen::KIND.to_owned()],
+        own_agents: vec![
+            CONSOLE.to_owned(),
+            Screen::KIND.to_owned(),
+            STEWARD.to_owned(),
+        ],
         own_roles: vec![ROLE_RPC.to_owned(), ROLE_SERVICE.to_owned()],
     }
 }
@@ -103,14 +114,34 @@ fn without_secrets(config: &Value) -> Value {
     }
 }
 
-/// Adds what every node has: a door to itself, and the screen.
-pub(crate) fn with_own_agents(mut plan: Plan, screen: Value) -> Plan {
+/// Adds what every node has: a door to itself, the screen, and whoever changes what runs.
+pub(crate) fn with_own_agents(mut plan: Plan, screen: Value, node: &NodeId) -> Plan {
     let console = json!({ "console": true });
     plan.agents
         .push(own(CONSOLE, DOOR, &[CALLBACKS, REQUESTS], console));
     plan.agents
         .push(own(Screen::KIND, Screen::KIND, &[CALLBACKS], screen));
+    plan.agents.push(steward(node));
     plan
+}
+
+/// The whole plan of a directive that was changed while it ran, or all that is wrong with it.
+pub(crate) fn read(text: &str, screen: &Value, node: &NodeId) -> Result<Plan, String> {
+    let checked = check(text);
+    let wrong = || {
+        let errors = checked
+            .diagnostics
+            .iter()
+            .filter(|finding| finding.is_error());
+        let errors: Vec<String> = errors
+            .map(|finding| finding.plain("the changed directive", text))
+            .collect();
+        errors.join("\n").trim_end().to_owned()
+    };
+    match checked.plan.clone() {
+        Some(plan) => Ok(with_own_agents(plan, screen.clone(), node)),
+        None => Err(wrong()),
+    }
 }
 
 /// Whether a door of the plan opens a people's port.
@@ -119,6 +150,21 @@ pub(crate) fn has_people(plan: &Plan) -> bool {
     agents
         .iter()
         .any(|agent| agent.kind == DOOR && agent.id.as_str() != CONSOLE)
+}
+
+/// The node's steward; the whole swarm may ask for it, by the node's name.
+fn steward(node: &NodeId) -> AgentPlan {
+    let mut steward = own(STEWARD, STEWARD, &[], json!({}));
+    let binding = format!("{}@{CMD_STEWARD}", role_of(node));
+    match binding.parse() {
+        Ok(RoleBinding { role, handler }) => {
+            steward.endpoints.push(RolePlan::plain(role, handler));
+        }
+        Err(error) => {
+            tracing::warn!(%error, "the node's name is too long for a steward's role");
+        }
+    }
+    steward
 }
 
 /// An agent that only its own node sees.
@@ -270,18 +316,22 @@ mod examples;
 mod tests {
     use super::*;
 
+    fn node() -> NodeId {
+        NodeId::new("n1").unwrap()
+    }
+
     #[test]
     fn the_default_directive_is_good() {
         let checked = check(DEFAULT);
         assert_eq!(checked.plain(DEFAULT_NAME, DEFAULT), "");
-        let plan = with_own_agents(checked.plan.unwrap(), json!({}));
+        let plan = with_own_agents(checked.plan.unwrap(), json!({}), &node());
         insta::assert_snapshot!(tree(&plan));
     }
 
     #[test]
     fn every_node_has_a_door_to_itself() {
         let text = r#"{"children": [{"universal_id": "w", "name": "log_watcher"}]}"#;
-        let plan = with_own_agents(check(text).plan.unwrap(), json!({}));
+        let plan = with_own_agents(check(text).plan.unwrap(), json!({}), &node());
         let console = plan.find(CONSOLE).unwrap();
         assert_eq!(console.config, json!({ "console": true }));
         assert!((skep_rpc_router_check())(console.config.clone()).is_ok());

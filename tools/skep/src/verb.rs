@@ -1,5 +1,7 @@
 //! The verbs, one file each.
 
+pub(crate) mod agent;
+pub(crate) mod audit;
 pub(crate) mod authority;
 pub(crate) mod call;
 pub(crate) mod check;
@@ -46,6 +48,8 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Digest(digest) => digest.run(globals),
         Verb::Explain(explain) => explain.run(globals),
         Verb::Call(call) => block_on(call.run(globals)),
+        Verb::Agent(agent) => block_on(agent.run(globals)),
+        Verb::Audit(audit) => block_on(audit.run(globals)),
         Verb::Completions(completions) => {
             completions.run();
             Ok(())

@@ -72,6 +72,14 @@ fn every_verb_has_its_help() {
         &["digest"],
         &["explain"],
         &["call"],
+        &["agent"],
+        &["agent", "inject"],
+        &["agent", "replace"],
+        &["agent", "restart"],
+        &["agent", "delete"],
+        &["audit"],
+        &["audit", "verify"],
+        &["audit", "list"],
         &["completions"],
     ];
     for verb in verbs {

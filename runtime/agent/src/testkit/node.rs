@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     Answer, AskError, AskEvent, Choice, CommitTicket, Door, DurableRef, Endpoint, NodePort,
-    OpenAsk, Outgoing, SendError, StoreError, TxBuffer,
+    OpenAsk, Outgoing, SendError, Stewardship, StoreError, TxBuffer,
 };
 
 /// Answers that an ask of a test may hold.
@@ -103,6 +103,7 @@ struct State {
     random: u128,
     fail_commits: bool,
     door: Option<Arc<dyn Door>>,
+    steward: Option<Arc<dyn Stewardship>>,
 }
 
 impl std::fmt::Debug for FakeNode {
@@ -150,6 +151,10 @@ impl FakeNode {
 
     pub(super) fn open_door(&self, door: Arc<dyn Door>) {
         self.state().door = Some(door);
+    }
+
+    pub(super) fn lend_steward(&self, steward: Arc<dyn Stewardship>) {
+        self.state().steward = Some(steward);
     }
 
     pub(super) fn fail_commits(&self) {
@@ -360,5 +365,9 @@ impl NodePort for Arc<FakeNode> {
 
     fn door(&self) -> Option<Arc<dyn Door>> {
         self.state().door.clone()
+    }
+
+    fn steward(&self) -> Option<Arc<dyn Stewardship>> {
+        self.state().steward.clone()
     }
 }

@@ -16,7 +16,7 @@ use uuid::Uuid;
 use super::node::{FakeNode, Sent};
 use crate::{
     Agent, AgentRuntime, AgentSpec, AgentStart, AgentStatus, Delivery, Door, DurableRef, Endpoint,
-    Exit, NodePort, Principal, admit, spec::BEACON_DEFAULT,
+    Exit, NodePort, Principal, Stewardship, admit, spec::BEACON_DEFAULT,
 };
 
 /// How long a test waits, in virtual time, for something that should come.
@@ -293,6 +293,11 @@ impl Stage {
         });
     }
 
+    /// Gives the agent what only a node's steward has.
+    pub fn steward(&self, steward: Arc<dyn Stewardship>) {
+        self.node.lend_steward(steward);
+    }
+
     /// Gives the agent what only the door to people has.
     pub fn door(&self, door: Arc<dyn Door>) {
         self.node.open_door(door);
@@ -349,6 +354,16 @@ impl<A: Agent> Incoming<'_, A> {
     #[must_use]
     pub fn principal(mut self, principal: Principal) -> Self {
         self.delivery.principal = principal;
+        self
+    }
+
+    /// Found by this role.
+    ///
+    /// # Panics
+    /// Where it is no role.
+    #[must_use]
+    pub fn role(mut self, role: &str) -> Self {
+        self.delivery.packet.role = Some(RoleName::new(role).expect("a role"));
         self
     }
 

@@ -88,6 +88,8 @@ async fn start(home: Home) -> Fallible<Node> {
         directive: "bench".to_owned(),
         specs: vec![AgentSpec::of::<Bee>()],
         doors: Vec::new(),
+        steward: None,
+        live: None,
         listen: Some(([127, 0, 0, 1], 0).into()),
         program: "bench".to_owned(),
         settings: NodeSettings::default(),

@@ -2,7 +2,7 @@
 
 use std::{
     net::{Ipv4Addr, SocketAddr},
-    sync::{Arc, Mutex},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
 };
 
 use arc_swap::{ArcSwap, ArcSwapOption};
@@ -24,6 +24,7 @@ use crate::{
     home::{Listening, SwarmCard},
     metrics::Metrics,
     port::{Port, TRANSACTIONS_MAX},
+    steward::{Ledger, NodeSteward, Running, StewardHandle, Ward},
     store::{Op, Store, Table},
     supervisor::{Grounds, MakePort, Statuses, Supervisor},
     switch::{self, Handle, Input, Me, Parts, SWITCH_QUEUE_MAX, Switch, View},
@@ -43,7 +44,7 @@ pub(super) fn start(config: NodeConfig) -> Result<Node, NodeError> {
     let tasks = base.tasks.clone();
     tasks.spawn(Switch::new(parts).run(switch_stop.clone()));
     let door = base.door();
-    let supervisor = base.supervisor(&door);
+    let steward = base.steward(&door);
     let stop = CancellationToken::new();
     let (bound, listening) = watch::channel(None);
     let node = Node {
@@ -51,7 +52,7 @@ pub(super) fn start(config: NodeConfig) -> Result<Node, NodeError> {
         name: base.me.node.clone(),
         home: base.config.home.clone(),
         store: base.store.clone(),
-        supervisor,
+        steward,
         switch_stop,
         stop: stop.clone(),
         tasks: tasks.clone(),
@@ -82,11 +83,13 @@ pub(super) struct Base {
     metrics: Arc<Metrics>,
     roles: Arc<ArcSwap<RoleIndex>>,
     statuses: Arc<Statuses>,
+    /// The directive that runs, and the audit log, until the steward takes them.
+    told: Mutex<Option<(Ledger, Running)>>,
 }
 
 impl Base {
     fn new(
-        config: NodeConfig,
+        mut config: NodeConfig,
         fatal: mpsc::Sender<String>,
     ) -> Result<(Self, mpsc::Receiver<Input>), NodeError> {
         let SwarmCard { swarm, node } = config.home.found(None)?;
@@ -96,9 +99,11 @@ impl Base {
             node: node.clone(),
             boot: BootId(Uuid::new_v4()),
         };
+        let clock = Clock::start();
+        let told = told(&mut config, &store, &me, clock)?;
         let (switch, inputs) = mpsc::channel(SWITCH_QUEUE_MAX);
         let base = Self {
-            clock: Clock::start(),
+            clock,
             store,
             switch: Handle::new(switch),
             keys: Arc::new(ArcSwapOption::empty()),
@@ -110,6 +115,7 @@ impl Base {
             metrics: Arc::new(Metrics::new()),
             roles: Arc::new(ArcSwap::from_pointee(RoleIndex::new(node))),
             statuses: Arc::default(),
+            told: Mutex::new(told),
             me,
             config,
         };
@@ -153,7 +159,37 @@ impl Base {
         })
     }
 
-    fn supervisor(&self, door: &Arc<dyn Door>) -> Supervisor {
+    /// Starts the agents, under whoever may change them.
+    fn steward(&self, door: &Arc<dyn Door>) -> StewardHandle {
+        let live = self.config.live.as_ref();
+        let steward = StewardHandle(Arc::new(NodeSteward {
+            node: self.me.node.clone(),
+            clock: self.clock,
+            store: self.store.clone(),
+            switch: self.switch.clone(),
+            tasks: self.tasks.clone(),
+            stopping: CancellationToken::new(),
+            read: live.map(|live| live.read.clone()),
+            ward: OnceLock::new(),
+        }));
+        let grounds = self.grounds(door, &steward);
+        let supervisor = Supervisor::start(&self.config.plan, &self.config.specs, grounds);
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let (ledger, running) = { told }.take().unwrap_or_else(|| {
+            let plan = self.config.plan.clone();
+            (Ledger::default(), Running::fixed(plan))
+        });
+        let ward = Ward {
+            supervisor,
+            running,
+            ledger,
+        };
+        let is_first = steward.0.ward.set(tokio::sync::Mutex::new(ward)).is_ok();
+        debug_assert!(is_first, "a steward is made once");
+        steward
+    }
+
+    fn grounds(&self, door: &Arc<dyn Door>, steward: &StewardHandle) -> Grounds {
         let port = Port {
             node: self.me.node.clone(),
             home: Arc::new(self.config.home.path().to_path_buf()),
@@ -163,8 +199,15 @@ impl Base {
             roles: self.roles.clone(),
             transactions: Arc::new(Semaphore::new(TRANSACTIONS_MAX)),
             door: None,
+            steward: None,
         };
-        let grounds = Grounds {
+        let lent = Lent {
+            doors: self.config.doors.clone(),
+            door: door.clone(),
+            stewards: self.config.steward,
+            steward: steward.clone(),
+        };
+        Grounds {
             clock: self.clock,
             switch: self.switch.clone(),
             tasks: self.tasks.clone(),
@@ -174,10 +217,27 @@ impl Base {
                 .settings
                 .exit_on_stuck
                 .then_some(self.fatal.clone()),
-            make_port: ports(port, door.clone(), self.config.doors.clone()),
-        };
-        Supervisor::start(&self.config.plan, &self.config.specs, &grounds)
+            make_port: ports(port, lent),
+        }
     }
+}
+
+/// Finds the directive that runs: the file's, or what was made of it while the node ran. From here
+/// on it is the config's.
+fn told(
+    config: &mut NodeConfig,
+    store: &Store,
+    me: &Me,
+    clock: Clock,
+) -> Result<Option<(Ledger, Running)>, NodeError> {
+    let Some(live) = &config.live else {
+        return Ok(None);
+    };
+    let (now_ms, plan) = (clock.now().unix_ms, config.plan.clone());
+    let told = Ledger::open(store, &me.node, now_ms, live, plan);
+    let told = told.map_err(|error| NodeError::Read(Box::new(error)))?;
+    config.plan = told.1.plan.clone();
+    Ok(Some(told))
 }
 
 fn open_store(config: &NodeConfig, fatal: &mpsc::Sender<String>) -> Result<Store, NodeError> {
@@ -254,7 +314,7 @@ fn descriptor(me: &Me, config: &NodeConfig) -> Descriptor {
 }
 
 /// Every agent of the plan, parents before their children, none of them up yet.
-fn cards(plan: &Plan) -> Vec<AgentCard> {
+pub(crate) fn cards(plan: &Plan) -> Vec<AgentCard> {
     fn add(cards: &mut Vec<AgentCard>, agents: &[AgentPlan], parent: Option<&AgentName>) {
         for agent in agents {
             cards.push(AgentCard {
@@ -278,12 +338,22 @@ fn cards(plan: &Plan) -> Vec<AgentCard> {
     cards
 }
 
-/// Only agents that are a door get what only a door may use.
-fn ports(port: Port, door: Arc<dyn Door>, doors: Vec<&'static str>) -> MakePort {
+/// What only some kinds of agents get.
+struct Lent {
+    doors: Vec<&'static str>,
+    door: Arc<dyn Door>,
+    stewards: Option<&'static str>,
+    steward: StewardHandle,
+}
+
+/// Only agents that are a door get what only a door may use; so with the steward.
+fn ports(port: Port, lent: Lent) -> MakePort {
     Arc::new(move |_, spec| {
-        let door = doors.contains(&spec.kind).then(|| door.clone());
+        let door = lent.doors.contains(&spec.kind);
+        let steward = lent.stewards == Some(spec.kind);
         Arc::new(Port {
-            door,
+            door: door.then(|| lent.door.clone()),
+            steward: steward.then(|| lent.steward.clone()),
             ..port.clone()
         })
     })

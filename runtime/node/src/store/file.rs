@@ -28,12 +28,14 @@ pub enum Table {
     Revocations,
     /// The node's own counters and settings.
     Meta,
+    /// What operators changed while the node ran, by number.
+    Audit,
 }
 
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 impl Table {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::State,
         Self::Outbox,
         Self::Inbox,
@@ -41,6 +43,7 @@ impl Table {
         Self::Peers,
         Self::Revocations,
         Self::Meta,
+        Self::Audit,
     ];
 
     const fn definition(self) -> Definition {
@@ -52,6 +55,7 @@ impl Table {
             Self::Peers => "peers",
             Self::Revocations => "revocations",
             Self::Meta => "meta",
+            Self::Audit => "audit",
         })
     }
 }

@@ -1,13 +1,23 @@
 //! The keeper of one agent.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    },
+    time::Duration,
+};
 
 use skep_agent::{
     AgentRuntime, AgentSpec, AgentStatus, Exit, RestartPolicy, STOP_TIME_MAX, one_line,
 };
 use skep_directive::{AgentPlan, RestartPolicy as PlannedPolicy};
 use skep_packet::{Address, AgentHealth};
-use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_util::sync::CancellationToken;
 
 use super::{
@@ -27,7 +37,45 @@ pub(super) struct Keeper {
     stop: CancellationToken,
     grounds: Grounds,
     budget: Budget,
-    incarnation: u32,
+    /// Counts the agent's starts on this boot, also those under another keeper.
+    starts: Arc<AtomicU32>,
+    shown: watch::Sender<Shown>,
+}
+
+/// How an agent is, to whoever started its keeper.
+#[derive(Debug, Clone)]
+pub(crate) struct Shown {
+    pub(crate) health: AgentHealth,
+    /// Why it failed last.
+    why: Option<String>,
+}
+
+impl Default for Shown {
+    fn default() -> Self {
+        let health = AgentHealth::Starting;
+        Self { health, why: None }
+    }
+}
+
+impl Shown {
+    /// Whether it runs, or never will without a person.
+    pub(crate) fn is_settled(&self) -> bool {
+        !matches!(self.health, AgentHealth::Starting | AgentHealth::Restarting)
+    }
+
+    pub(crate) fn text(&self) -> String {
+        let state = match self.health {
+            AgentHealth::Healthy => "is healthy",
+            AgentHealth::CrashLoop => "fails again and again",
+            AgentHealth::Stopped => "has stopped",
+            AgentHealth::Stuck => "is stuck",
+            _ => "is not healthy yet",
+        };
+        match &self.why {
+            Some(why) => format!("{state}: {why}"),
+            None => state.to_owned(),
+        }
+    }
 }
 
 /// How a run of the agent ended.
@@ -45,6 +93,8 @@ impl Keeper {
         spec: &AgentSpec,
         stop: CancellationToken,
         grounds: Grounds,
+        starts: Arc<AtomicU32>,
+        shown: watch::Sender<Shown>,
     ) -> Self {
         let restart = plan.restart;
         let policy = restart
@@ -65,7 +115,8 @@ impl Keeper {
             spec: *spec,
             stop,
             grounds,
-            incarnation: 0,
+            starts,
+            shown,
         }
     }
 
@@ -74,11 +125,12 @@ impl Keeper {
             let ended = self.run_once().await;
             let agent = &self.plan.id;
             let end = match ended {
-                _ if self.stop.is_cancelled() => return self.show(AgentHealth::Stopped).await,
                 Ended::Stuck => return self.stuck().await,
+                _ if self.stop.is_cancelled() => return self.show(AgentHealth::Stopped).await,
                 Ended::Normal => End::Normal,
                 Ended::Failed(error) => {
                     tracing::error!(%agent, error, "agent failed");
+                    self.shown.send_modify(|shown| shown.why = Some(error));
                     End::Failed
                 }
             };
@@ -104,7 +156,7 @@ impl Keeper {
     }
 
     async fn run_once(&mut self) -> Ended {
-        self.incarnation += 1;
+        let incarnation = self.starts.fetch_add(1, Ordering::Relaxed) + 1;
         let config = match secrets::resolve(&self.plan.config) {
             Ok(config) => config,
             Err(error) => return Ended::Failed(error.to_string()),
@@ -119,7 +171,7 @@ impl Keeper {
         let address = Address::new(self.plan.id.clone(), port.node().clone());
         let up = MailboxUp {
             agent: self.plan.id.clone(),
-            incarnation: self.incarnation,
+            incarnation,
             mailbox,
             handlers: (self.spec.handlers)(),
         };
@@ -188,6 +240,7 @@ impl Keeper {
     }
 
     async fn show(&self, health: AgentHealth) {
+        self.shown.send_modify(|shown| shown.health = health);
         self.grounds
             .switch
             .health(self.plan.id.clone(), health)

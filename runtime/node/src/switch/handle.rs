@@ -6,7 +6,7 @@ use skep_agent::{
     CommitTicket, Delivery, DurableRef, HandlerInfo, OpenAsk, Outgoing, SendError, StoreError,
     TxBuffer,
 };
-use skep_packet::{Address, AgentHealth, AgentName};
+use skep_packet::{Address, AgentCard, AgentHealth, AgentName};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::seat::SeatInput;
@@ -27,6 +27,8 @@ pub(crate) enum Input {
     MailboxUp(MailboxUp),
     MailboxDown(AgentName),
     Health(AgentName, AgentHealth),
+    /// The node runs these agents from now on.
+    Agents(Vec<AgentCard>),
     Seat(SeatInput),
 }
 
@@ -98,5 +100,9 @@ impl Handle {
 
     pub(crate) async fn health(&self, agent: AgentName, health: AgentHealth) {
         self.tell(Input::Health(agent, health)).await;
+    }
+
+    pub(crate) async fn agents(&self, cards: Vec<AgentCard>) {
+        self.tell(Input::Agents(cards)).await;
     }
 }

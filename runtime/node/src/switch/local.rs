@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use prometheus_client::metrics::counter::Counter;
 use skep_agent::HandlerInfo;
-use skep_packet::{AgentHealth, AgentName, BootId};
+use skep_packet::{AgentCard, AgentHealth, AgentName, BootId};
 use skep_swarm::{
     asks::{AskInput, AskedEndpoint},
     delivery,
@@ -80,6 +80,18 @@ impl Switch {
             let now = self.now();
             self.asks.handle(now, AskInput::AgentGone(address));
         }
+    }
+
+    /// The node's agents are others from now on; those that stay are as they were.
+    pub(super) fn set_agents(&mut self, mut cards: Vec<AgentCard>) {
+        for card in &mut cards {
+            if let Some(known) = self.members.card(&card.agent) {
+                card.health = known.health;
+                card.incarnation = known.incarnation;
+            }
+        }
+        self.members.own.agents = cards;
+        self.own_changed();
     }
 
     fn own_endpoint(&self, agent: &AgentName, boot: BootId, incarnation: u32) -> AskedEndpoint {

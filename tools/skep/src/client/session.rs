@@ -6,7 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::{SinkExt, StreamExt};
 use skep_identity::{LoginTerms, PrivateKey, SESSION_KEY_BITS, Session as Signer};
 use skep_node::Clock;
-use skep_packet::Token;
+use skep_packet::{NodeId, Token};
 use skep_protocol::rpc::{
     Ask, CLIENT_BYTES_MAX, DOOR_BYTES_MAX, FromClient, FromDoor, Problem, ProblemCode, Resume,
     ServiceRequest, VERSION,
@@ -63,6 +63,7 @@ struct Talk {
 struct Link {
     socket: Socket,
     signer: Signer,
+    node: NodeId,
 }
 
 impl Session {
@@ -90,6 +91,11 @@ impl Session {
     /// The session's name, for payloads whose handlers answer by callbacks.
     pub(crate) fn id(&self) -> &str {
         &self.talk.session_id
+    }
+
+    /// The node that is asked.
+    pub(crate) fn node(&self) -> &NodeId {
+        &self.talk.link.node
     }
 
     /// A token that nobody else has.
@@ -258,7 +264,7 @@ async fn greet(
     let terms = LoginTerms {
         swarm: access.bundle.swarm,
         nonce: nonce.into(),
-        router: node,
+        router: node.clone(),
         binding: dialled.binding.into(),
     };
     let now_ms = clock.now().unix_ms;
@@ -268,7 +274,14 @@ async fn greet(
     let login = STANDARD.encode(signer.login());
     say(&mut socket, &FromClient::Login { login, resume }).await?;
     match expect(&mut socket).await? {
-        FromDoor::Welcome { session_id, .. } => Ok((Link { socket, signer }, session_id)),
+        FromDoor::Welcome { session_id, .. } => {
+            let link = Link {
+                socket,
+                signer,
+                node,
+            };
+            Ok((link, session_id))
+        }
         other => Err(unexpected(other)),
     }
 }

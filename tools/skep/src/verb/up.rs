@@ -4,6 +4,7 @@ use std::{
     env, fs,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -11,7 +12,7 @@ use clap::Args;
 use serde_json::json;
 use skep_directive::Plan;
 use skep_node::{
-    Node, NodeConfig, NodeSettings, PEOPLE_PORT, SWARM_PORT,
+    LiveDirective, Node, NodeConfig, NodeSettings, PEOPLE_PORT, SWARM_PORT,
     home::{Home, Listening},
 };
 use skep_packet::NodeId;
@@ -83,9 +84,9 @@ impl Up {
         }
         let default = if output::is_watched() { "warn" } else { "info" };
         logs::begin(globals, default);
-        let (plan, name) = self.plan(globals)?;
+        let directive = self.plan(globals)?;
         let home = places::home(globals)?;
-        let config = self.config(plan, name, home, globals)?;
+        let config = self.config(directive, home, globals)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build();
@@ -118,8 +119,8 @@ impl Up {
         Ok(())
     }
 
-    /// The plan and how its directive is called; says every mistake.
-    fn plan(&self, globals: &Globals) -> Result<(Plan, String), Failure> {
+    /// The plan, its directive's text and how that is called; says every mistake.
+    fn plan(&self, globals: &Globals) -> Result<(Plan, String, String), Failure> {
         let (text, name) = match self.file() {
             Some(path) => (check::read(path)?, path.display().to_string()),
             None => (plan::DEFAULT.to_owned(), plan::DEFAULT_NAME.to_owned()),
@@ -135,15 +136,14 @@ impl Up {
             }
         }
         match checked.plan {
-            Some(plan) => Ok((plan, name)),
+            Some(plan) => Ok((plan, text, name)),
             None => Err(Failure::said(Kind::Directive)),
         }
     }
 
     fn config(
         &self,
-        plan: Plan,
-        directive: String,
+        (plan, text, directive): (Plan, String, String),
         home: Home,
         globals: &Globals,
     ) -> Result<NodeConfig, Failure> {
@@ -155,19 +155,27 @@ impl Up {
                 .people
                 .get_or_insert(SocketAddr::new(listen.ip(), port));
         }
-        home.found(self.name.clone())
+        let card = home
+            .found(self.name.clone())
             .map_err(|error| places::failure(&error))?;
         let next = if globals.quiet {
             String::new()
         } else {
             next(globals)
         };
+        let screen = json!({ "next": next });
+        let node = card.node;
         Ok(NodeConfig {
-            plan: plan::with_own_agents(plan, json!({ "next": next })),
+            plan: plan::with_own_agents(plan, screen.clone(), &node),
             home,
             directive,
             specs: plan::specs(),
             doors: vec![plan::DOOR],
+            steward: Some(plan::STEWARD),
+            live: Some(LiveDirective {
+                text,
+                read: Arc::new(move |text| plan::read(text, &screen, &node)),
+            }),
             listen: self.listen,
             program: format!("skep {}", env!("CARGO_PKG_VERSION")),
             settings,
