@@ -53,8 +53,11 @@ pub(crate) fn specs() -> Vec<AgentSpec> {
 
 /// The agents that a directive may name.
 pub(crate) fn catalogue() -> Catalogue {
+    // A node's steward is the node's own: no directive adds another one.
+    let specs = skep_registry::specs().iter();
+    let specs = specs.filter(|spec| spec.kind != STEWARD);
     Catalogue {
-        kinds: skep_registry::specs().iter().map(kind).collect(),
+        kinds: specs.map(kind).collect(),
         node_schema: Some(schemars::schema_for!(NodeSettings).to_value()),
         own_agents: vec![
             CONSOLE.to_owned(),
