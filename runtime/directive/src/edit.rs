@@ -96,8 +96,8 @@ pub fn edit(text: &str, change: &Edit) -> Result<String, EditError> {
 pub fn value_of(text: &str) -> Result<Value, Box<Diagnostic>> {
     let mut findings = Findings::default();
     let node = parse(text, &mut findings);
-    let first = findings.finish(text.len()).into_iter();
-    match first.filter(Diagnostic::is_error).next() {
+    let mut found = findings.finish(text.len()).into_iter();
+    match found.find(Diagnostic::is_error) {
         Some(first) => Err(Box::new(first)),
         None => Ok(value(&node)),
     }
