@@ -116,6 +116,13 @@ pub fn event<'a>(line: &Line<'a>) -> Option<Event<'a>> {
             auth::pam_unix(body).or_else(|| of_process(Head::leading(body)?))
         }
         b"auth" if !line.host.is_empty() => auth::pam_unix(body),
+        b"" if line.host.is_empty() => {
+            let body = without_tai64n(body)?;
+            let pam = body
+                .strip_prefix(b"dovecot-auth: ")
+                .and_then(auth::pam_unix);
+            pam.or_else(|| of_process(Head::leading(body)?))
+        }
         // A log file of Dovecot's own has no host, and the process where a program stands.
         app if line.host.is_empty() || login::is_login(app) => of_process(Head::whole(app, body)?),
         _ => None,
@@ -124,6 +131,13 @@ pub fn event<'a>(line: &Line<'a>) -> Option<Event<'a>> {
         attempts: event.attempts.saturating_mul(repeat),
         ..event
     })
+}
+
+/// What follows the stamp of daemontools, `@` and 24 hexadecimal digits.
+fn without_tai64n(body: &[u8]) -> Option<&[u8]> {
+    let (stamp, rest) = body.strip_prefix(b"@")?.split_at_checked(24)?;
+    let is_stamp = stamp.iter().all(u8::is_ascii_hexdigit);
+    rest.strip_prefix(b" ").filter(|_| is_stamp)
 }
 
 fn of_process(head: Head<'_>) -> Option<Event<'_>> {

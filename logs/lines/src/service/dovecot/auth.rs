@@ -79,7 +79,8 @@ fn who(text: &[u8]) -> Option<Who<'_>> {
             let at = memmem::rfind(text, b",<")?;
             (&text[..at], &text[at + 2..])
         }
-        None => (text, &b""[..]),
+        // A connection without an id leaves its comma.
+        None => (text.strip_suffix(b",").unwrap_or(text), &b""[..]),
     };
     let at = memchr::memrchr(b',', text)?;
     let source = scan::unmapped(&text[at + 1..]);

@@ -17,7 +17,10 @@ pub(super) fn is_login(service: &[u8]) -> bool {
 
 /// `WHAT: user=<USER>, method=M, rip=SOURCE, lip=…, session=<ID>`, with or without the user.
 pub(super) fn event(text: &[u8]) -> Option<Event<'_>> {
-    let fields_at = memmem::find(text, b": user=<").or_else(|| memmem::find(text, b": rip="))?;
+    // Versions before 2 left out what they did not know.
+    let fields_at = memmem::find(text, b": user=<")
+        .or_else(|| memmem::find(text, b": method="))
+        .or_else(|| memmem::find(text, b": rip="))?;
     let (what, fields) = (&text[..fields_at], &text[fields_at + 2..]);
     let (kind, attempts) = kind(what);
     // The name may hold fields, so those that Dovecot adds are the last ones.
@@ -63,7 +66,7 @@ fn who(fields: &[u8]) -> (&[u8], &[u8]) {
     let fields = fields.strip_suffix(b", ").unwrap_or(fields);
     let (fields, method) = match memmem::rfind(fields, b">, method=") {
         Some(at) => (&fields[..at + 1], &fields[at + b">, method=".len()..]),
-        None => (fields, &b""[..]),
+        None => (fields, fields.strip_prefix(b"method=").unwrap_or_default()),
     };
     let user = fields
         .strip_prefix(b"user=<")

@@ -87,6 +87,25 @@ fn who_tries_nothing_fails_in_nothing() {
     );
 }
 
+/// Forms of versions before 2, and of multilog: written by hand.
+#[test]
+fn old_forms() {
+    let failed = "dovecot.failed failure source.address=203.0.113.9 network.protocol.name=imap \
+                  dovecot.sasl_method=PLAIN error.message=Disconnected (auth failed, 2 attempts) \
+                  event.count=2";
+    let line =
+        "Disconnected (auth failed, 2 attempts): method=PLAIN, rip=203.0.113.9, lip=192.0.2.1, TLS";
+    check_both("imap-login", line, failed);
+    check(
+        &format!("@400000004c91b044077a9e94 imap-login: Info: {line}"),
+        failed,
+    );
+    check(
+        "@400000004c91b044077a9e9 imap-login: Info: Login: rip=203.0.113.9",
+        "none",
+    );
+}
+
 #[test]
 fn the_auth_process_names_each_refusal() {
     let refused = |driver: &str, session: &str, why: &str| {
@@ -109,6 +128,11 @@ fn the_auth_process_names_each_refusal() {
             "",
             "pam_authenticate() failed: Authentication failure (Password mismatch?)",
         ),
+    );
+    check_both(
+        "auth",
+        "ldap(amy,203.0.113.9,): invalid credentials",
+        &refused("ldap", "", "invalid credentials"),
     );
     check_both(
         "auth(default)",
