@@ -1,6 +1,6 @@
 //! What `cargo xtask bench detect` runs: precision and recall of each shape, on seeds that nothing
 //! was tuned on, as one JSON line and a table. `-- tune` takes the seeds for tuning instead, and
-//! says what was missed.
+//! says what was missed; `-- FROM UNTIL` takes some of one's own.
 
 use serde_json::{Map, Value, json};
 use skep_tests_detect::{SEEDS_PROOF, SEEDS_TUNED, Score, measure};
@@ -10,7 +10,12 @@ const LEAST: f64 = 0.95;
 
 fn main() -> std::process::ExitCode {
     let tune = std::env::args().any(|argument| argument == "tune");
-    let seeds = if tune { SEEDS_TUNED } else { SEEDS_PROOF };
+    let numbers = std::env::args().filter_map(|argument| argument.parse().ok());
+    let seeds = match (tune, numbers.collect::<Vec<u64>>()[..]) {
+        (true, _) => SEEDS_TUNED,
+        (false, [from, until]) => from..until,
+        (false, _) => SEEDS_PROOF,
+    };
     let mut score = Score::default();
     for seed in seeds.clone() {
         measure(seed, &mut score);

@@ -60,9 +60,15 @@ impl Hours {
         };
         row.lines += std::mem::take(&mut self.lines);
         row.counts.resize(totals.len(), 0);
-        for ((count, total), base) in row.counts.iter_mut().zip(totals).zip(&mut self.base) {
+        for ((count, total), base) in row.counts.iter_mut().zip(totals).zip(&self.base) {
             *count += total.saturating_sub(*base);
-            *base = *total;
+        }
+        // What was counted too much is taken back from where it may stand.
+        let base = std::mem::replace(&mut self.base, totals.to_vec());
+        for (at, (total, base)) in totals.iter().zip(base).enumerate() {
+            if *total < base {
+                self.retract(at, base - total);
+            }
         }
     }
 

@@ -9,6 +9,8 @@ use skep_protocol::{
     severity::Severity,
 };
 
+use super::guessing::ATTEMPTS;
+
 /// Longest name out of a log that a finding shows, in bytes.
 const NAME_BYTES_MAX: usize = 80;
 
@@ -53,40 +55,60 @@ pub(super) fn section<'a>(collector: &'a CollectorReport, name: &str) -> Option<
         .find(|section| section.name == name)
 }
 
-/// What each source did: its trace, or where there is none its row of the table, as if all of it
-/// had come within an hour.
+/// What each source did: its trace, or where there is none its row of the table. Such a source had
+/// no wilder hour than all of them together.
 pub(super) fn sources(collector: &CollectorReport) -> Cow<'_, [Trace]> {
     let traces = collector.traces.rows("sources");
     if !traces.is_empty() {
         return Cow::Borrowed(traces);
     }
-    let rows = collector.tables.get("by_source");
+    let wildest = peak(collector, &ATTEMPTS);
     let of_row = |row: &Row| {
-        let n = row.count("count") + row.count("probes");
+        let n = attempts(collector, row);
         Trace {
             key: row.key.clone(),
             n,
-            peak: n,
-            hours: u64::from(n > 0),
+            peak: n.min(wildest),
+            hours: 1,
             ..Trace::default()
         }
     };
-    Cow::Owned(rows.map_or_else(Vec::new, |table| table.rows.iter().map(of_row).collect()))
+    let rows = collector.tables.get("by_source");
+    let rows = rows.map_or(&[][..], |table| &table.rows);
+    Cow::Owned(
+        rows.iter()
+            .map(of_row)
+            .filter(|source| source.n > 0)
+            .collect(),
+    )
 }
 
 /// How many sources there were, shown or not.
 pub(super) fn n_sources(collector: &CollectorReport) -> u64 {
-    let traced = collector
-        .traces
-        .groups
-        .get("sources")
-        .map(|group| group.keys);
-    let counted = || {
-        let table = collector.tables.get("by_source")?;
-        let other = table.other.as_ref().map_or(0, |other| other.keys);
-        Some(table.rows.len() as u64 + other)
-    };
-    traced.or_else(counted).unwrap_or(0)
+    if let Some(group) = collector.traces.groups.get("sources") {
+        return group.keys;
+    }
+    let other = collector
+        .tables
+        .get("by_source")
+        .and_then(|table| table.other.as_ref());
+    // Of a mail server's other clients nobody knows whether they tried to log in.
+    let other = other
+        .filter(|_| !is_mail(collector))
+        .map_or(0, |other| other.keys);
+    sources(collector).len() as u64 + other
+}
+
+/// A mail server's clients do more than try to log in.
+fn is_mail(collector: &CollectorReport) -> bool {
+    collector.totals.get("sasl_failed").is_some()
+}
+
+fn attempts(collector: &CollectorReport, row: &Row) -> u64 {
+    match is_mail(collector) {
+        true => row.count("sasl_failed"),
+        false => row.count("count") + row.count("probes"),
+    }
 }
 
 /// Lines of these sections that name one of `keys`; all of their lines where there are no keys.

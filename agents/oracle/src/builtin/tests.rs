@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 use skep_protocol::{
     digest::{
-        EvidenceLine, HourCounts, Login, Ordered, Row, Section, SourceProblem, Table, Trace,
+        EvidenceLine, HourCounts, Login, Ordered, Other, Row, Section, SourceProblem, Table, Trace,
         TraceGroup,
     },
     oracle::check,
@@ -489,6 +489,45 @@ fn a_new_kind_of_line_is_named() {
         after_patrols(0, &calm, &odd).findings.is_empty(),
         "at first all is new"
     );
+}
+
+#[test]
+fn who_is_turned_away_with_spam_does_not_guess() {
+    let row = |n: usize, sasl_failed: u64| Row {
+        key: format!("203.0.113.{n}"),
+        counts: vec![
+            ("count".to_owned(), 900),
+            ("sasl_failed".to_owned(), sasl_failed),
+        ],
+    };
+    let table = |sasl_failed: u64| Table {
+        field: "source.address".to_owned(),
+        rows: (0..200)
+            .map(|n| row(n, if n == 0 { sasl_failed } else { 0 }))
+            .collect(),
+        other: Some(Other {
+            keys: 5_000,
+            count: 5_000,
+            error_max: None,
+        }),
+    };
+    let postfix = |sasl_failed: u64| CollectorReport {
+        totals: Ordered(vec![
+            ("sent".to_owned(), 9),
+            ("sasl_failed".to_owned(), sasl_failed),
+        ]),
+        tables: Ordered(vec![("by_source".to_owned(), table(sasl_failed))]),
+        ..CollectorReport::default()
+    };
+    let shapes = |sasl_failed: u64| {
+        let findings = report(&digest("postfix", postfix(sasl_failed))).findings;
+        findings
+            .into_iter()
+            .map(|finding| finding.shape)
+            .collect::<Vec<String>>()
+    };
+    assert_eq!(shapes(3), Vec::<String>::new());
+    assert_eq!(shapes(300), ["brute_force"]);
 }
 
 /// Lines that give orders, as strangers write them into user names and requests.
