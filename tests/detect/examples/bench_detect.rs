@@ -11,9 +11,9 @@ const LEAST: f64 = 0.95;
 fn main() -> std::process::ExitCode {
     let tune = std::env::args().any(|argument| argument == "tune");
     let numbers = std::env::args().filter_map(|argument| argument.parse().ok());
-    let seeds = match (tune, numbers.collect::<Vec<u64>>()[..]) {
+    let seeds = match (tune, &numbers.collect::<Vec<u64>>()[..]) {
         (true, _) => SEEDS_TUNED,
-        (false, [from, until]) => from..until,
+        (false, [from, until]) => *from..*until,
         (false, _) => SEEDS_PROOF,
     };
     let mut score = Score::default();
