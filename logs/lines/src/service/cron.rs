@@ -88,6 +88,11 @@ pub fn event(body: &[u8]) -> Option<Event<'_>> {
         b'(' => parenthesised(body),
         b'U' | b'u' => busybox(body),
         b'J' => anacron(body),
+        b'E' => Some(Event {
+            kind: Kind::Failed,
+            user: b"",
+            text: body.strip_prefix(b"Error: ")?,
+        }),
         _ => None,
     }
 }
@@ -109,7 +114,8 @@ fn parenthesised(body: &[u8]) -> Option<Event<'_>> {
     };
     // Here the program stands in the user's place.
     let user: &[u8] = match user {
-        b"CRON" | b"*system*" | b"system" => b"",
+        b"CRON" | b"system" => b"",
+        _ if user.starts_with(b"*system*") => b"",
         _ => user,
     };
     let text = match kind {

@@ -54,6 +54,22 @@ pub struct Change<'a> {
     pub version: &'a [u8],
 }
 
+impl<'a> Change<'a> {
+    /// The package's name, without its architecture.
+    #[must_use]
+    pub fn name(&self) -> &'a [u8] {
+        let colon = self.package.iter().rposition(|byte| *byte == b':');
+        colon.map_or(self.package, |at| &self.package[..at])
+    }
+
+    /// Its architecture; empty where not written.
+    #[must_use]
+    pub fn architecture(&self) -> &'a [u8] {
+        let name_bytes = self.name().len();
+        self.package.get(name_bytes + 1..).unwrap_or_default()
+    }
+}
+
 /// A line about packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Event<'a> {
@@ -125,8 +141,9 @@ impl Event<'_> {
 fn facts(change: &Change<'_>, rule: &'static str) -> Facts {
     Facts::new(change.kind.name(), rule)
         .outcome(Outcome::Success)
-        .text("package.name", change.package)
+        .text("package.name", change.name())
         .text("package.version", change.version)
+        .text("package.architecture", change.architecture())
 }
 
 /// The stamp of a whole line, where it holds one.
@@ -284,15 +301,15 @@ mod tests {
     fn dpkgs_lines() {
         check(
             "2026-02-12 14:10:21 install sl:amd64 <none> 5.02-1",
-            "packages.installed success package.name=sl:amd64 package.version=5.02-1",
+            "packages.installed success package.name=sl package.version=5.02-1 package.architecture=amd64",
         );
         check(
             "2026-02-12 14:10:21 upgrade libc6:amd64 2.36-9 2.36-10",
-            "packages.upgraded success package.name=libc6:amd64 package.version=2.36-10",
+            "packages.upgraded success package.name=libc6 package.version=2.36-10 package.architecture=amd64",
         );
         check(
             "2026-02-12 14:10:21 remove sl:amd64 5.02-1 <none>",
-            "packages.removed success package.name=sl:amd64 package.version=5.02-1",
+            "packages.removed success package.name=sl package.version=5.02-1 package.architecture=amd64",
         );
         for line in [
             "2026-02-12 14:10:21 upgrade sl:amd64 5.02-1 5.02-1",
@@ -309,15 +326,15 @@ mod tests {
     fn apts_lists() {
         check(
             "Install: sl:amd64 (5.02-1), libfoo1:amd64 (1.0~rc1-1, automatic)",
-            "packages.installed success package.name=sl:amd64 package.version=5.02-1 event.count=2",
+            "packages.installed success package.name=sl package.version=5.02-1 package.architecture=amd64 event.count=2",
         );
         check(
             "Upgrade: libc6:amd64 (2.36-9, 2.36-10)",
-            "packages.upgraded success package.name=libc6:amd64 package.version=2.36-10 event.count=1",
+            "packages.upgraded success package.name=libc6 package.version=2.36-10 package.architecture=amd64 event.count=1",
         );
         check(
             "Purge: sl:amd64 (5.02-1)",
-            "packages.removed success package.name=sl:amd64 package.version=5.02-1 event.count=1",
+            "packages.removed success package.name=sl package.version=5.02-1 package.architecture=amd64 event.count=1",
         );
         check(
             "Requested-By: amy (1000)",

@@ -63,6 +63,10 @@ pub enum Kind {
     PamModule,
     /// The peer's name and address do not belong together.
     Unmapped,
+    /// A name this host does not know, once more: older versions say it in two lines.
+    Asked,
+    /// PAM began or ended a session; sshd's own line about the login came before.
+    Session,
 }
 
 impl Kind {
@@ -83,6 +87,8 @@ impl Kind {
             Self::Exhausted => "sshd.exhausted",
             Self::PamModule => "sshd.pam_module",
             Self::Unmapped => "sshd.unmapped",
+            Self::Asked => "sshd.asked",
+            Self::Session => "sshd.session",
         }
     }
 
@@ -95,20 +101,22 @@ impl Kind {
             Self::Accepted => "Accepted METHOD for USER from SOURCE port PORT",
             Self::InvalidUser => "Invalid user USER from SOURCE port PORT",
             Self::EndedUnauthenticated => {
-                "Connection closed|reset, Disconnected, Disconnecting: authenticating or invalid user"
+                "Connection closed|reset by, Disconnected from authenticating|invalid user USER SOURCE"
             }
             Self::Ended => {
-                "Connection closed|reset, Disconnected, timeout: no user, or one who was in"
+                "Connection closed|reset by, Disconnected from [user USER] SOURCE, timeout"
             }
             Self::Refused => "refused connect from HOST (SOURCE), drop connection from [SOURCE]",
             Self::Denied => "User USER from SOURCE not allowed because REASON",
             Self::Protocol => "no identification, bad banner, nothing in common with SOURCE",
             Self::Leaving => "Received disconnect from SOURCE port PORT: CODE: REASON",
-            Self::Exhausted => "maximum authentication attempts exceeded for USER from SOURCE",
+            Self::Exhausted => "too many authentication failures for USER [from SOURCE]",
             Self::PamModule => "MODULE(sshd:auth): authentication failure; rhost=SOURCE user=USER",
             Self::Unmapped => {
                 "reverse mapping for HOST [SOURCE] failed, Address SOURCE maps to HOST"
             }
+            Self::Asked => "input_userauth_request: invalid user USER",
+            Self::Session => "MODULE(sshd:session): session opened|closed for user USER",
         }
     }
 
@@ -117,7 +125,7 @@ impl Kind {
     pub fn outcome(self) -> Option<Outcome> {
         match self {
             Self::Accepted => Some(Outcome::Success),
-            Self::Ended | Self::Leaving | Self::Unmapped => None,
+            Self::Ended | Self::Leaving | Self::Unmapped | Self::Session => None,
             _ => Some(Outcome::Failure),
         }
     }
@@ -153,6 +161,7 @@ fn once(body: &[u8]) -> Option<Event<'_>> {
             Some(rest) => attempt(Kind::Accepted, rest),
             None => other::unmapped(body),
         },
+        b'i' => asked(body.strip_prefix(b"input_userauth_request: ")?),
         b'I' => invalid_user(
             body.strip_prefix(b"Invalid user ")
                 .or(body.strip_prefix(b"Illegal user "))?,
@@ -168,7 +177,7 @@ fn once(body: &[u8]) -> Option<Event<'_>> {
         b'R' => other::root_refused(body).or_else(|| end::received(body)),
         b'r' => other::refused(body).or_else(|| other::unmapped(body)),
         b'd' => other::dropped(body.strip_prefix(b"drop connection #")?),
-        b'p' | b'P' | b'a' => pam::module(body).or_else(|| other::protocol(body)),
+        b'p' | b'P' | b'a' => pam::line(body).or_else(|| other::protocol(body)),
         b'm' => exhausted(body),
         // Solaris puts `[ID 800047 auth.info] ` in front.
         b'[' => {
@@ -236,6 +245,12 @@ struct Peer<'a> {
 }
 
 impl<'a> Peer<'a> {
+    /// A line that names none.
+    const NONE: Self = Self {
+        address: b"",
+        port: None,
+    };
+
     /// `… ADDRESS port N` or `… ADDRESS` at the end, and what stands before the space.
     fn at_end(text: &'a [u8]) -> Option<(&'a [u8], Self)> {
         let (before, port) = match scan::port_at_end(text) {
@@ -301,6 +316,19 @@ fn without_key(text: &[u8]) -> &[u8] {
     text.strip_suffix(b" ssh2")
         .or(text.strip_suffix(b" ssh1"))
         .unwrap_or(text)
+}
+
+/// `invalid user NAME`, without a peer.
+fn asked(rest: &[u8]) -> Option<Event<'_>> {
+    let (rest, in_child) = preauth(rest);
+    let name = rest
+        .strip_prefix(b"invalid user ")
+        .or(rest.strip_prefix(b"illegal user "))?;
+    Some(Event {
+        user: Some(Name::written(name, in_child)),
+        unknown_user: true,
+        ..Event::of(Kind::Asked, Peer::NONE)
+    })
 }
 
 /// `maximum authentication attempts exceeded for [invalid user ]NAME from ADDRESS port N ssh2`.

@@ -1,8 +1,8 @@
 //! What sudo and su say of those who want to be somebody else.
 //!
 //! sudo writes `USER : [WHY NOT ; ]TTY=… ; PWD=… ; USER=… ; COMMAND=…`. The folder and the command
-//! are the user's own words and may read like more fields, so fields are looked for in the order in
-//! which sudo writes them, and whether a command ran is told by what stands in front of all.
+//! are the user's own words and may read like more fields. Whether a command ran is told by what
+//! stands in front of all; whom it ran as is left open where there is more than one answer.
 
 use memchr::memmem;
 
@@ -151,9 +151,8 @@ fn sudo(body: &[u8]) -> Option<Event<'_>> {
         }
     };
     starts_with_field(fields).then_some(())?;
-    let (target, after) = field(fields, b"USER=");
-    let command = match memmem::find(after, b"COMMAND=") {
-        Some(at) => &after[at + b"COMMAND=".len()..],
+    let command = match memmem::find(fields, b"COMMAND=") {
+        Some(at) => &fields[at + b"COMMAND=".len()..],
         None => b"",
     };
     let kind = match reason {
@@ -165,7 +164,7 @@ fn sudo(body: &[u8]) -> Option<Event<'_>> {
     is_whole.then_some(Event {
         kind,
         user,
-        target,
+        target: target(fields),
         command,
         reason,
     })
@@ -176,16 +175,20 @@ fn starts_with_field(rest: &[u8]) -> bool {
     names.iter().any(|name| rest.starts_with(name))
 }
 
-/// The value of a field up to the next one, and the text from that on.
-fn field<'a>(fields: &'a [u8], name: &[u8]) -> (&'a [u8], &'a [u8]) {
-    let Some(at) = memmem::find(fields, name) else {
-        return (b"", fields);
+/// The value of `USER=`; none where the folder or the command holds another one.
+fn target(fields: &[u8]) -> &[u8] {
+    const USER: &[u8] = b"USER=";
+    let mut places = memmem::find_iter(fields, b"; USER=").map(|at| at + 2);
+    let first = match fields.starts_with(USER) {
+        true => Some(0),
+        false => places.next(),
     };
-    let value = &fields[at + name.len()..];
-    match memmem::find(value, b" ; ") {
-        Some(end) => (&value[..end], &value[end + 3..]),
-        None => (value, b""),
-    }
+    let (Some(first), None) = (first, places.next()) else {
+        return b"";
+    };
+    let value = &fields[first + USER.len()..];
+    let end = memmem::find(value, b" ; ").unwrap_or(value.len());
+    &value[..end]
 }
 
 /// `3 incorrect password attempts`.

@@ -34,12 +34,13 @@ const BY_SOURCE: usize = 0;
 const BY_USER: usize = 1;
 const BY_PATH: usize = 2;
 const BY_STATUS: usize = 3;
+const BY_HOST: usize = 4;
 
 const SECTION_ERRORS: usize = 0;
 const SECTION_WARNINGS: usize = 1;
 const SECTION_5XX: usize = 2;
 
-const TABLES: [TableShape; 4] = [
+const TABLES: [TableShape; 5] = [
     TableShape {
         name: "by_source",
         field: "source.address",
@@ -58,6 +59,11 @@ const TABLES: [TableShape; 4] = [
     TableShape {
         name: "by_http.response.status_code",
         field: "http.response.status_code",
+        columns: ["count", ""],
+    },
+    TableShape {
+        name: "by_server.address",
+        field: "server.address",
         columns: ["count", ""],
     },
 ];
@@ -144,12 +150,17 @@ impl Httpd {
         if (2..=5).contains(&class) {
             tally.totals[STATUS_2XX + class - 2] += 1;
         }
-        tally.tables[BY_SOURCE].count(access.source, 1);
+        if !access.source.is_empty() {
+            tally.tables[BY_SOURCE].count(access.source, 1);
+        }
         if !access.user.is_empty() {
             tally.tables[BY_USER].count(&access.user_name(), 1);
         }
         if !access.path.is_empty() {
             tally.tables[BY_PATH].count(&access.url_path(), 1);
+        }
+        if !access.vhost.is_empty() {
+            tally.tables[BY_HOST].count(access.vhost, 1);
         }
         if let Some(count) = self.statuses.get_mut(usize::from(access.status)) {
             *count += 1;

@@ -130,7 +130,7 @@ impl Packages {
         let n = self.changes.see(change);
         if n > 0 {
             tally.totals[total(change.kind)] += n;
-            tally.tables[BY_PACKAGE].count(change.package, n);
+            tally.tables[BY_PACKAGE].count(change.name(), n);
         }
         n
     }

@@ -13,7 +13,7 @@ use crate::stamp::is_clf;
 pub struct Access<'a> {
     /// When.
     pub stamp: Stamp<'a>,
-    /// The peer: an address, or a name where the server looked it up.
+    /// The peer: an address, or a name where the server looked it up; empty for a local socket.
     pub source: &'a [u8],
     /// The virtual host, with its port if that is written; empty where not written.
     pub vhost: &'a [u8],
@@ -121,7 +121,10 @@ fn who(head: &[u8]) -> Option<Who<'_>> {
     };
     Some(Who {
         vhost,
-        source: scan::unmapped(source),
+        source: match source {
+            b"-" | b"unix:" => b"",
+            source => scan::unmapped(source),
+        },
         user,
     })
 }

@@ -1,8 +1,12 @@
 //! Error logs of Apache and nginx.
 
+mod auth;
+
 use memchr::memmem;
 
+use super::access::Request;
 use crate::facts::Facts;
+use crate::facts::Outcome;
 use crate::scan;
 use crate::severity::Severity;
 use crate::stamp::Stamp;
@@ -18,6 +22,10 @@ pub struct ErrorLine<'a> {
     pub source: &'a [u8],
     /// The peer's port, where Apache writes it.
     pub port: Option<u16>,
+    /// The user whose name or password was refused.
+    pub user: Option<&'a [u8]>,
+    /// The request it is about, as the peer sent it; empty where not named.
+    pub request: &'a [u8],
     /// What happened.
     pub message: &'a [u8],
 }
@@ -26,12 +34,25 @@ impl ErrorLine<'_> {
     /// What the line says, under the names that all services share.
     #[must_use]
     pub fn facts(&self) -> Facts {
-        Facts::new(
-            "httpd.error",
-            "[DATE] [LEVEL] [client SOURCE] MESSAGE, or nginx's form",
-        )
-        .severity(self.severity)
-        .text("source.address", self.source)
+        let facts = match self.user {
+            Some(user) => {
+                let rule = "… [client SOURCE] user USER: authentication failure, not found, …";
+                Facts::new("httpd.auth_failed", rule)
+                    .outcome(Outcome::Failure)
+                    .text("user.name", user)
+            }
+            None => {
+                let rule = "[DATE] [LEVEL] [client SOURCE] MESSAGE, or nginx's form";
+                Facts::new("httpd.error", rule)
+            }
+        };
+        let request = Request::of(self.request);
+        facts
+            .severity(self.severity)
+            .text("source.address", self.source)
+            .number("source.port", self.port)
+            .text("http.request.method", request.method)
+            .text("url.path", request.path)
     }
 }
 
@@ -49,20 +70,22 @@ pub(super) fn apache_stamp(line: &[u8]) -> Option<Stamp<'_>> {
 }
 
 /// `[DATE] [MODULE:LEVEL] [pid N:tid N] (13)Permission denied: [client A:P] MESSAGE`, or 2.2's
-/// `[DATE] [LEVEL] [client A] MESSAGE`.
+/// `[DATE] [LEVEL] [client A] MESSAGE`; without the date where it is sent to syslog.
 pub(super) fn apache(line: &[u8]) -> Option<ErrorLine<'_>> {
-    let stamp = apache_stamp(line)?;
-    let Stamp::Apache(written) = stamp else {
-        return None;
+    let stamp = apache_stamp(line).unwrap_or(Stamp::None);
+    let mut rest = match stamp {
+        Stamp::Apache(written) => line.get(written.len() + 3..)?,
+        _ => line,
     };
-    let mut rest = line.get(written.len() + 3..)?;
     let (level, after) = bracketed(rest)?;
     let colon = level.iter().rposition(|byte| *byte == b':');
     let severity = Severity::from_word(colon.map_or(level, |at| &level[at + 1..]))?;
     rest = after;
+    let mut is_apache = stamp != Stamp::None;
     while let Some((field, after)) = bracketed(rest)
         && (field.starts_with(b"pid ") || field.starts_with(b"tid "))
     {
+        is_apache |= colon.is_some();
         rest = after;
     }
     // What the system said stands before the peer, and holds nothing of the peer's.
@@ -72,26 +95,50 @@ pub(super) fn apache(line: &[u8]) -> Option<ErrorLine<'_>> {
         rest = &rest[at..];
     }
     let (mut source, mut port): (&[u8], _) = (b"", None);
-    if let Some((field, after)) = bracketed(rest)
-        && let Some(client) = field.strip_prefix(b"client ")
-    {
-        (source, port) = match colon {
-            Some(_) => with_port(client),
-            None => (client, None),
-        };
-        source = scan::unmapped(source);
+    if let Some((address, its_port, after)) = client(rest, colon.is_some()) {
+        (source, port) = (scan::unmapped(address), its_port);
         rest = after;
+        is_apache = true;
     }
     if !scan::is_peer(source) {
         source = b"";
     }
-    Some(ErrorLine {
+    is_apache.then_some(ErrorLine {
         stamp,
         severity,
         source,
         port,
+        user: auth::refused(rest),
+        request: b"",
         message: rest,
     })
+}
+
+/// A peer, its port, and what follows.
+type Client<'a> = (&'a [u8], Option<u16>, &'a [u8]);
+
+/// `[client ADDRESS] ` at the start, or `[client ADDRESS:PORT] ` since 2.4; some write brackets
+/// around IPv6.
+fn client(rest: &[u8], has_port: bool) -> Option<Client<'_>> {
+    let inside = rest.strip_prefix(b"[client ")?;
+    if let Some(address) = inside.strip_prefix(b"[") {
+        let end = address.iter().take(60).position(|byte| *byte == b']')?;
+        let (address, after) = (&address[..end], &address[end + 1..]);
+        let close = after.iter().take(8).position(|byte| *byte == b']')?;
+        let port = after[..close].strip_prefix(b":").and_then(scan::number);
+        let port = port.and_then(|port| u16::try_from(port).ok());
+        return Some((address, port, after_space(&after[close + 1..])));
+    }
+    let end = inside.iter().take(300).position(|byte| *byte == b']')?;
+    let (address, port) = match has_port {
+        true => with_port(&inside[..end]),
+        false => (&inside[..end], None),
+    };
+    Some((address, port, after_space(&inside[end + 1..])))
+}
+
+fn after_space(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b" ").unwrap_or(text)
 }
 
 /// `[text] ` at the start, and what follows.
@@ -99,17 +146,20 @@ fn bracketed(rest: &[u8]) -> Option<(&[u8], &[u8])> {
     let inside = rest.strip_prefix(b"[")?;
     let end = inside.iter().take(300).position(|byte| *byte == b']')?;
     let after = &inside[end + 1..];
-    Some((&inside[..end], after.strip_prefix(b" ").unwrap_or(after)))
+    Some((&inside[..end], after_space(after)))
 }
 
 /// Apache 2.4 writes a port behind every address, without brackets around IPv6.
 fn with_port(client: &[u8]) -> (&[u8], Option<u16>) {
-    let port =
-        |at: usize| scan::number(&client[at + 1..]).and_then(|port| u16::try_from(port).ok());
+    // A whole IPv6 address has no room for a port.
+    if client.iter().filter(|byte| **byte == b':').count() == 7 && scan::is_ip(client) {
+        return (client, None);
+    }
     let colon = client.iter().rposition(|byte| *byte == b':');
-    match colon.and_then(|at| Some((at, port(at)?))) {
-        Some((at, port)) => (&client[..at], Some(port)),
-        None => (client, None),
+    let port = colon.and_then(|at| scan::number(&client[at + 1..]));
+    match (colon, port.and_then(|port| u16::try_from(port).ok())) {
+        (Some(at), Some(port)) => (&client[..at], Some(port)),
+        _ => (client, None),
     }
 }
 
@@ -142,39 +192,44 @@ pub(super) fn nginx(line: &[u8]) -> Option<ErrorLine<'_>> {
         Some(after) => scan::token(after).1,
         None => message,
     };
+    let (source, request) = nginx_client(message);
     Some(ErrorLine {
         stamp,
         severity,
-        source: nginx_client(message),
+        source,
         port: None,
+        user: auth::refused(message),
+        request,
         message,
     })
 }
 
-/// The address behind `, client: `.
+/// The address behind `, client: `, and the request.
 ///
 /// The path in front of it and the referrer behind it are the peer's, unescaped: either may hold
 /// the same words. nginx's own stand right in front of the request, in which spaces are refused.
 /// Where a peer wrote those words too, only what all places agree on is taken.
-fn nginx_client(message: &[u8]) -> &[u8] {
+fn nginx_client(message: &[u8]) -> (&[u8], &[u8]) {
     const CLIENT: &[u8] = b", client: ";
     const REQUEST: &[u8] = b", request: \"";
-    let request = memmem::find(message, REQUEST).unwrap_or(message.len());
-    let is_plain = memmem::rfind(message, REQUEST).is_none_or(|last| last == request);
-    let head = if is_plain {
-        &message[..request]
-    } else {
-        message
+    let at = memmem::find(message, REQUEST).unwrap_or(message.len());
+    let is_plain = memmem::rfind(message, REQUEST).is_none_or(|last| last == at);
+    let head = if is_plain { &message[..at] } else { message };
+    let request = match message.get(at + REQUEST.len()..) {
+        Some(request) if is_plain => {
+            let end = memmem::find(request, b"\", ").or(request.len().checked_sub(1));
+            end.map_or(&b""[..], |end| &request[..end])
+        }
+        _ => b"",
     };
     let Some(last) = memmem::rfind(head, CLIENT) else {
-        return b"";
+        return (b"", request);
     };
     let client = address(&head[last + CLIENT.len()..]);
     let mut others = memmem::find_iter(head, CLIENT).map(|at| address(&head[at + CLIENT.len()..]));
-    if is_plain || others.all(|other| other == client) {
-        client
-    } else {
-        b""
+    match is_plain || others.all(|other| other == client) {
+        true => (client, request),
+        false => (b"", request),
     }
 }
 

@@ -42,6 +42,59 @@ fn check(line: &str, expected: &str) {
     assert_eq!(shown(line.as_bytes()), expected, "{line}");
 }
 
+/// What a line says, in full.
+#[track_caller]
+fn check_facts(line: &str, expected: &str) {
+    let facts = event(line.as_bytes()).map(|event| event.facts().to_string());
+    assert_eq!(facts.as_deref().unwrap_or("none"), expected, "{line}");
+}
+
+#[test]
+fn refused_logins_of_error_logs() {
+    check_facts(
+        "[Thu Oct 10 13:55:36.1 2026] [auth_basic:error] [pid 2:tid 1] [client 10.0.0.7:51] AH01617: user amy: authentication failure for \"/x\": Password Mismatch",
+        "httpd.auth_failed failure user.name=amy source.address=10.0.0.7 source.port=51",
+    );
+    check_facts(
+        "2026/10/10 13:55:36 [error] 4#4: *4 user \"amy\": password mismatch, client: 10.0.0.7, server: s, request: \"GET /x?y HTTP/1.1\", host: \"h\"",
+        "httpd.auth_failed failure user.name=amy source.address=10.0.0.7 http.request.method=GET url.path=/x",
+    );
+    check_facts(
+        "[Thu Oct 10 13:55:36 2026] [error] [client 10.0.0.7] File does not exist: /x/[client 6.6.6.6] user root not found",
+        "httpd.error source.address=10.0.0.7",
+    );
+}
+
+#[test]
+fn error_lines_that_went_through_syslog_or_have_brackets() {
+    check_facts(
+        "[authz_core:error] [pid 2] [client 10.0.0.7:51] AH01630: client denied by server configuration: /x",
+        "httpd.error source.address=10.0.0.7 source.port=51",
+    );
+    check_facts(
+        "[error] [client 10.0.0.7] user amy not found: /x",
+        "httpd.auth_failed failure user.name=amy source.address=10.0.0.7",
+    );
+    check_facts(
+        "[Thu Oct 10 13:55:36.1 2026] [core:error] [pid 2] [client [2001:db8::7]:51] AH1: no",
+        "httpd.error source.address=2001:db8::7 source.port=51",
+    );
+    check_facts(
+        "[Thu Oct 10 13:55:36.1 2026] [core:error] [pid 2] [client 2001:db8:1:2:3:4:5:6] AH1: no",
+        "httpd.error source.address=2001:db8:1:2:3:4:5:6",
+    );
+    check_facts("[error] something else", "none");
+    check_facts("[a:error] something else", "none");
+}
+
+#[test]
+fn a_local_socket_is_no_source() {
+    check_facts(
+        &format!("unix: - - {D} \"GET / HTTP/1.1\" 200 5"),
+        "httpd.access success http.request.method=GET url.path=/ http.response.status_code=200 http.response.body.size=5",
+    );
+}
+
 const D: &str = "[10/Oct/2026:13:55:36 -0700]";
 
 #[test]

@@ -10,6 +10,14 @@ use crate::scan;
 /// `Connection closed|reset by WHO`, `Disconnected from WHO`, `Disconnecting WHO: REASON`.
 pub(super) fn event(body: &[u8]) -> Option<Event<'_>> {
     let (body, in_child) = preauth(body);
+    if let Some(rest) = body.strip_prefix(b"Disconnecting: Too many authentication failures") {
+        // Before version 7.5; whose connection it was stands in the next line.
+        let name = rest.strip_prefix(b" for ");
+        return Some(Event {
+            user: name.map(|name| Name::written(name, in_child)),
+            ..Event::of(Kind::Exhausted, Peer::NONE)
+        });
+    }
     if let Some(rest) = body.strip_prefix(b"Disconnecting ") {
         // A name holds no colon, so this is the first.
         let at = memchr::memmem::find(rest, b": ")?;

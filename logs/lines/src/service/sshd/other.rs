@@ -106,7 +106,7 @@ pub(super) fn protocol(body: &[u8]) -> Option<Event<'_>> {
     }
     // Before a connection is made, sshd does not say whose it would have been.
     if body.starts_with(b"kex_exchange_identification: ") {
-        return Some(Event::of(Kind::Protocol, at(b"")));
+        return Some(Event::of(Kind::Protocol, Peer::NONE));
     }
     if let Some(rest) = body.strip_prefix(b"scanned from ") {
         return named(Kind::Protocol, scan::token(rest).0);

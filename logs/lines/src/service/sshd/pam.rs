@@ -45,8 +45,29 @@ pub(super) fn failure(rest: &[u8]) -> Option<Event<'_>> {
     })
 }
 
+/// A module's own line.
+pub(super) fn line(body: &[u8]) -> Option<Event<'_>> {
+    module(body).or_else(|| session(body))
+}
+
+/// `pam_unix(sshd:session): session opened for user NAME(uid=N) by (uid=0)`.
+fn session(body: &[u8]) -> Option<Event<'_>> {
+    let at = memchr::memmem::find(body, b"(sshd:session): session ")?;
+    let rest = &body[at + b"(sshd:session): session ".len()..];
+    let rest = rest
+        .strip_prefix(b"opened for user ")
+        .or(rest.strip_prefix(b"closed for user "))?;
+    let (name, _) = scan::token(rest);
+    let end = name.iter().position(|byte| *byte == b'(');
+    Some(Event {
+        user: Some(Name::written(&name[..end.unwrap_or(name.len())], false)),
+        method: b"pam",
+        ..Event::of(Kind::Session, Peer::NONE)
+    })
+}
+
 /// A module's own line, under sshd's name: it repeats what sshd says in lines of its own.
-pub(super) fn module(body: &[u8]) -> Option<Event<'_>> {
+fn module(body: &[u8]) -> Option<Event<'_>> {
     let refused = pam::refused(body).filter(|refused| matches!(refused.service, b"" | b"sshd"))?;
     let peer = Peer {
         address: refused.source,

@@ -204,10 +204,6 @@ fn the_other_lines() {
         "Did not receive identification string from 10.0.0.7 port 5",
         "protocol - - 10.0.0.7 5 x1",
     );
-    check(
-        "input_userauth_request: invalid user test [preauth]",
-        "none",
-    );
     check("Server listening on 0.0.0.0 port 22.", "none");
 }
 
@@ -260,6 +256,30 @@ fn lines_that_say_who_but_count_nothing() {
     check(
         "Address 10.0.0.7 maps to h.example, but this does not map back to the address.",
         "unmapped - - 10.0.0.7 - x1",
+    );
+}
+
+#[test]
+fn lines_that_name_only_a_user() {
+    check(
+        "input_userauth_request: invalid user b [preauth]",
+        "asked - ?<b> - - x1",
+    );
+    check(
+        "Disconnecting: Too many authentication failures for amy [preauth]",
+        "exhausted - <amy> - - x1",
+    );
+    check(
+        "Disconnecting: Too many authentication failures [preauth]",
+        "exhausted - - - - x1",
+    );
+    check(
+        "pam_unix(sshd:session): session opened for user amy(uid=1000) by (uid=0)",
+        "session pam <amy> - - x1",
+    );
+    check(
+        "pam_unix(sshd:session): session closed for user amy",
+        "session pam <amy> - - x1",
     );
 }
 

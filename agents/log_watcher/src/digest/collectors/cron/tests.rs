@@ -25,3 +25,18 @@ fn only_what_was_started_is_a_run() {
 fn a_cron_digest_reads_like_this() {
     insta::assert_snapshot!(render("cron", &report("cron", LOG)));
 }
+
+/// What a real cron wrote with `-L 7`; `testdata/services.sh` made it do so.
+const REAL: &str = include_str!("../../../../testdata/cron-3.0.log");
+
+#[test]
+fn what_a_real_cron_ran_in_two_minutes() {
+    check("cron", REAL, "runs 6");
+    let report = report("cron", REAL);
+    let rows = &report.tables.get("by_user").unwrap().rows;
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {}", row.key, row.count("count")))
+        .collect();
+    assert_eq!(rows, ["amy 2", "bob 2", "root 2"]);
+}

@@ -16,7 +16,8 @@ const CHANGES_OPEN_MAX: usize = 10_000;
 /// Names and versions are cut here.
 const TEXT_BYTES_MAX: usize = 200;
 
-/// A change by what it was.
+/// A change by what it was. Without the architecture: what fits all is `all` to dpkg, and the
+/// host's own to apt.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 struct Key {
     /// As a number, because checkpoints outlive releases.
@@ -54,7 +55,7 @@ impl Changes {
         let kind = KINDS.iter().position(|kind| *kind == change.kind);
         let key = Key {
             kind: kind.map_or(0, |at| at as u8),
-            package: cut(change.package),
+            package: cut(change.name()),
             version: cut(change.version),
         };
         if self.0.len() >= CHANGES_MAX && !self.0.contains_key(&key) {

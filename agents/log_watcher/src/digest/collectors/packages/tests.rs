@@ -17,6 +17,7 @@ const DPKG: &str = "\
 2026-02-12 14:10:23 status installed sl:amd64 5.02-1
 2026-02-12 14:20:23 remove sl:amd64 5.02-1 <none>
 2026-02-12 14:30:21 install sl:amd64 <none> 5.02-1
+2026-02-12 14:35:21 install docs:all <none> 1
 2026-02-12 14:40:21 install only-dpkg:all <none> 1
 ";
 
@@ -34,16 +35,16 @@ End-Date: 2026-02-12  14:20:25
 
 Start-Date: 2026-02-12  14:30:20
 Requested-By: amy (1000)
-Install: sl:amd64 (5.02-1)
+Install: sl:amd64 (5.02-1), docs:amd64 (1, automatic)
 End-Date: 2026-02-12  14:30:25
 ";
 
 #[test]
 fn either_log_counts_alone_and_both_count_once() {
-    check("packages", DPKG, "installed 3 upgraded 1 removed 1");
-    check("packages", APT, "installed 2 upgraded 1 removed 1");
+    check("packages", DPKG, "installed 4 upgraded 1 removed 1");
+    check("packages", APT, "installed 3 upgraded 1 removed 1");
     for log in [format!("{DPKG}{APT}"), format!("{APT}{DPKG}")] {
-        check("packages", &log, "installed 3 upgraded 1 removed 1");
+        check("packages", &log, "installed 4 upgraded 1 removed 1");
     }
 }
 
@@ -55,7 +56,7 @@ fn a_patrol_that_reads_the_other_log_next_counts_nothing_again() {
     next.file("/var/log/apt/history.log", None);
     next.feed(APT.as_bytes());
     let second = next.finish(&options);
-    assert_eq!(totals(&first), "installed 3 upgraded 1 removed 1");
+    assert_eq!(totals(&first), "installed 4 upgraded 1 removed 1");
     assert_eq!(totals(&second), "installed 0 upgraded 0 removed 0");
 }
 
@@ -63,6 +64,19 @@ fn a_patrol_that_reads_the_other_log_next_counts_nothing_again() {
 fn a_packages_digest_reads_like_this() {
     let text = render("packages", &report("packages", &format!("{DPKG}{APT}")));
     insta::assert_snapshot!(text);
+}
+
+/// What a real dpkg and a real apt wrote of the same packages; `testdata/services.sh` made them.
+const REAL_DPKG: &str = include_str!("../../../../testdata/dpkg-1.21.log");
+const REAL_APT: &str = include_str!("../../../../testdata/apt-2.6-history.log");
+
+/// dpkg alone did a third package; a reinstallation changes nothing.
+#[test]
+fn what_a_real_dpkg_and_apt_did() {
+    check("packages", REAL_DPKG, "installed 3 upgraded 2 removed 2");
+    check("packages", REAL_APT, "installed 2 upgraded 2 removed 1");
+    let both = format!("{REAL_APT}{REAL_DPKG}");
+    check("packages", &both, "installed 3 upgraded 2 removed 2");
 }
 
 proptest! {

@@ -25,3 +25,25 @@ fn what_ran_and_what_was_wrong() {
 fn a_sudo_digest_reads_like_this() {
     insta::assert_snapshot!(render("sudo", &report("sudo", LOG)));
 }
+
+/// What real daemons wrote; `testdata/services.sh` made them do it.
+const REAL: &str = include_str!("../../../../testdata/sudo-1.9.log");
+
+/// Of two wrong passwords before a right one, Debian's PAM tells of the first only: what nobody
+/// wrote down nobody can count.
+#[test]
+fn what_was_done_with_a_real_sudo_and_su() {
+    check("sudo", REAL, "commands 12 failed 10");
+    let report = report("sudo", REAL);
+    let rows = &report.tables.get("by_user").unwrap().rows;
+    let rows: Vec<String> = rows
+        .iter()
+        .map(|row| format!("{} {} {}", row.key, row.count("count"), row.count("failed")))
+        .collect();
+    assert_eq!(rows, ["amy 10 6", "root 2 0", "bob 0 3", "nobody 0 1"]);
+    let denied = report
+        .sections
+        .iter()
+        .find(|section| section.name == "denied");
+    assert_eq!(denied.map(|section| section.count), Some(3));
+}
