@@ -63,8 +63,8 @@ pub fn event<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
     match app {
         b"" => vsftpd_file(body),
         b"vsftpd" => vsftpd(body).or_else(|| module(app, body)),
-        b"proftpd" => proftpd(body),
-        b"pure-ftpd" => pure_ftpd(body),
+        b"proftpd" => proftpd(body).or_else(|| module(app, body)),
+        b"pure-ftpd" => pure_ftpd(body).or_else(|| module(app, body)),
         b"dropbear" => dropbear(body),
         b"webmin" | b"usermin" => webmin(body),
         b"login" => console(body).or_else(|| module(app, body)),
@@ -80,7 +80,7 @@ pub fn event<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
 fn module<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
     let refused = pam::refused(body)?;
     // Without a module in either place, it is no line of PAM's.
-    let is_pam = body.starts_with(b"pam_") || memmem::find(app, b"(pam_").is_some();
+    let is_pam = pam::head(body).is_some() || memmem::find(app, b"(pam_").is_some();
     let has_own = matches!(
         refused.service,
         b"dovecot" | b"sudo" | b"su" | b"su-l" | b"sshd"
@@ -317,6 +317,7 @@ mod tests {
             AMY,
         );
         check("ftpd(pam_unix)", failure, AMY);
+        check("proftpd", &format!("(pam_unix) {failure}"), AMY);
         check("anything", failure, "none");
         check("sshd(pam_unix)", failure, "none");
         check("sudo", &format!("pam_unix(sudo:auth): {failure}"), "none");

@@ -106,9 +106,20 @@ pub fn event(line: &[u8]) -> Option<Event<'_>> {
 
 /// `Access denied with code 403 (phase 2). …` or `Warning. …`, and the fields behind.
 fn done(said: &[u8]) -> Option<Event<'_>> {
-    let denied = said.strip_prefix(b"Access denied ");
+    let (denied, is_warning) = match said.trim_ascii_start() {
+        // Before version 2.8 the rule's fields stood in front.
+        fields @ [b'[', ..] => {
+            let at = memmem::find(fields, b"] Access denied ");
+            let denied = at.map(|at| &fields[at + b"] Access denied ".len()..]);
+            (denied, memmem::find(fields, b"] Warning. ").is_some())
+        }
+        said => (
+            said.strip_prefix(b"Access denied "),
+            said.starts_with(b"Warning. "),
+        ),
+    };
     let is_blocked = denied.is_some();
-    if !is_blocked && !said.starts_with(b"Warning. ") {
+    if !is_blocked && !is_warning {
         return None;
     }
     let status = denied.and_then(|rest| rest.strip_prefix(b"with code "));
@@ -212,6 +223,18 @@ mod tests {
                 "mod_security.blocked failure source.address=10.0.0.7 {FACTS} \
                  http.response.status_code=403 http.request.id=YVW"
             ),
+        );
+    }
+
+    #[test]
+    fn fields_in_front_of_what_was_done() {
+        check(
+            &format!(
+                "[Thu Feb 12 14:10:21 2026] [error] [client 10.0.0.7] ModSecurity:  [file \"/a\"] [id \"960015\"] \
+                 [tag \"x\"] Access denied with code 403 (phase 2). Operator EQ matched 0. [hostname \"h\"] [uri \"/a\"]"
+            ),
+            "mod_security.blocked failure source.address=10.0.0.7 rule.id=960015 server.address=h url.path=/a \
+             http.response.status_code=403",
         );
     }
 

@@ -19,21 +19,27 @@ pub struct Refused<'a> {
     pub count: u64,
 }
 
-/// The service of `pam_unix(SERVICE:auth): `, and what follows.
+/// The service of `pam_unix(SERVICE:auth): `, and what follows; `pam_unix: ` and `(pam_unix) ` of
+/// old versions name none.
 #[must_use]
 pub fn head(body: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(inside) = body.strip_prefix(b"(pam_") {
+        let close = inside.iter().take(40).position(|byte| *byte == b')')?;
+        return Some((b"", inside[close + 1..].trim_ascii_start()));
+    }
     let inside = body.strip_prefix(b"pam_")?;
-    let open = inside.iter().take(40).position(|byte| *byte == b'(')?;
-    let rest = &inside[open + 1..];
+    let end = inside
+        .iter()
+        .take(40)
+        .position(|byte| matches!(byte, b'(' | b':'))?;
+    if inside[end] == b':' {
+        return Some((b"", inside[end + 1..].trim_ascii_start()));
+    }
+    let rest = &inside[end + 1..];
     let close = rest.iter().take(80).position(|byte| *byte == b')')?;
     let (inside, after) = (&rest[..close], &rest[close + 1..]);
-    let colon = inside.iter().position(|byte| *byte == b':')?;
-    let is_auth = matches!(&inside[colon + 1..], b"auth");
-    is_auth.then_some(())?;
-    Some((
-        &inside[..colon],
-        after.strip_prefix(b":")?.trim_ascii_start(),
-    ))
+    let service = inside.strip_suffix(b":auth")?;
+    Some((service, after.strip_prefix(b":")?.trim_ascii_start()))
 }
 
 /// `[MODULE(SERVICE:auth): ]authentication failure; logname= uid=0 euid=0 tty=ssh ruser= rhost=A
@@ -122,6 +128,9 @@ mod tests {
             "pam_sss(sshd:auth): authentication failure; logname= uid=0 euid=0 tty=ssh ruser=x rhost=6.6.6.6 user=y rhost=10.0.0.7",
             "sshd - x rhost=6.6.6.6 user=y 10.0.0.7 1",
         );
+        let old = "authentication failure; logname= uid=0 euid=0 tty= ruser=x rhost=10.0.0.7";
+        check(&format!("(pam_unix) {old}"), "- - x 10.0.0.7 1");
+        check(&format!("pam_unix: {old}"), "- - x 10.0.0.7 1");
         check("pam_unix(sshd:auth): check pass; user unknown", "none");
         check(
             "pam_unix(sshd:session): session opened for user amy",

@@ -120,6 +120,20 @@ impl Kind {
         }
     }
 
+    /// Whether such a line alone says that something happened which no other line says.
+    #[must_use]
+    pub fn is_counted(self) -> bool {
+        matches!(
+            self,
+            Self::Failed
+                | Self::PamFailure
+                | Self::Accepted
+                | Self::InvalidUser
+                | Self::EndedUnauthenticated
+                | Self::Ended
+        )
+    }
+
     /// How it ended for the peer.
     #[must_use]
     pub fn outcome(self) -> Option<Outcome> {
@@ -177,7 +191,7 @@ fn once(body: &[u8]) -> Option<Event<'_>> {
         b'R' => other::root_refused(body).or_else(|| end::received(body)),
         b'r' => other::refused(body).or_else(|| other::unmapped(body)),
         b'd' => other::dropped(body.strip_prefix(b"drop connection #")?),
-        b'p' | b'P' | b'a' => pam::line(body).or_else(|| other::protocol(body)),
+        b'p' | b'P' | b'a' | b'(' => pam::line(body).or_else(|| other::protocol(body)),
         b'm' => exhausted(body),
         // Solaris puts `[ID 800047 auth.info] ` in front.
         b'[' => {

@@ -88,7 +88,7 @@ impl Rules for Sshd {
     }
 
     fn eat(&mut self, seen: &Seen<'_>, tally: &mut Tally) {
-        let Some(event) = event(seen) else {
+        let Some(event) = event(seen).filter(|event| event.kind.is_counted()) else {
             return;
         };
         let n = self.connections.see(seen, &event, tally);

@@ -45,22 +45,29 @@ pub(super) fn failure(rest: &[u8]) -> Option<Event<'_>> {
     })
 }
 
-/// A module's own line.
+/// A module's own line. There are more of these than of all others, so the two forms that matter
+/// are told by where the service's name stands.
 pub(super) fn line(body: &[u8]) -> Option<Event<'_>> {
-    module(body).or_else(|| session(body))
+    let open = body.iter().take(24).position(|byte| *byte == b'(');
+    match open.map(|open| &body[open + 1..]) {
+        Some(rest) if rest.starts_with(b"sshd:session): session ") => {
+            session(&rest[b"sshd:session): session ".len()..])
+        }
+        Some(rest) if rest.starts_with(b"sshd:auth): authentication f") => module(body),
+        Some([b's', b's', b'h', b'd', ..]) => None,
+        _ => module(body),
+    }
 }
 
-/// `pam_unix(sshd:session): session opened for user NAME(uid=N) by (uid=0)`.
-fn session(body: &[u8]) -> Option<Event<'_>> {
-    let at = memchr::memmem::find(body, b"(sshd:session): session ")?;
-    let rest = &body[at + b"(sshd:session): session ".len()..];
+/// `opened for user NAME(uid=N) by (uid=0)`.
+fn session(rest: &[u8]) -> Option<Event<'_>> {
     let rest = rest
         .strip_prefix(b"opened for user ")
         .or(rest.strip_prefix(b"closed for user "))?;
-    let (name, _) = scan::token(rest);
-    let end = name.iter().position(|byte| *byte == b'(');
+    let is_end = |byte: &u8| matches!(byte, b'(' | b' ');
+    let end = rest.iter().position(is_end).unwrap_or(rest.len());
     Some(Event {
-        user: Some(Name::written(&name[..end.unwrap_or(name.len())], false)),
+        user: Some(Name::written(&rest[..end], false)),
         method: b"pam",
         ..Event::of(Kind::Session, Peer::NONE)
     })
