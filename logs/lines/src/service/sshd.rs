@@ -304,27 +304,37 @@ fn attempt(kind: Kind, rest: &[u8]) -> Option<Event<'_>> {
 /// `for [invalid user ]NAME from ADDRESS port N ssh2[: KEY]`.
 fn attempt_for(kind: Kind, rest: &[u8]) -> Option<Event<'_>> {
     let (rest, in_child) = preauth(rest.strip_prefix(b"for ")?);
-    let (before, peer) = Peer::at_end(without_key(rest))?;
+    // Most lines end here. A colon in the name belongs to a key that reads like such an end.
+    if let Some(plain) = rest.strip_suffix(b" ssh2")
+        && let Some((event, name)) = attempt_by(kind, plain, in_child)
+        && !name.contains(&b':')
+    {
+        return Some(event);
+    }
+    attempt_by(kind, without_key(rest), in_child).map(|(event, _)| event)
+}
+
+/// `[invalid user ]NAME from ADDRESS port N`, and the name as written.
+fn attempt_by(kind: Kind, text: &[u8], in_child: bool) -> Option<(Event<'_>, &[u8])> {
+    let (before, peer) = Peer::at_end(text)?;
     let name = name_before_from(before)?;
     let unknown = name
         .strip_prefix(b"invalid user ")
         .or(name.strip_prefix(b"illegal user "));
-    let user = Some(Name::written(unknown.unwrap_or(name), in_child));
-    Some(Event {
-        user,
+    let name = unknown.unwrap_or(name);
+    let event = Event {
+        user: Some(Name::written(name, in_child)),
         unknown_user: unknown.is_some(),
         ..Event::of(kind, peer)
-    })
+    };
+    Some((event, name))
 }
 
 /// The text in front of ` ssh2`, and of what may follow it behind a colon.
 fn without_key(text: &[u8]) -> &[u8] {
-    // Most lines have neither a key nor an address with colons.
-    if memchr::memchr(b':', text).is_some() {
-        for protocol in [b" ssh2: ", b" ssh1: "] {
-            if let Some(at) = memchr::memmem::find(text, protocol) {
-                return &text[..at];
-            }
+    for protocol in [b" ssh2: ", b" ssh1: "] {
+        if let Some(at) = memchr::memmem::find(text, protocol) {
+            return &text[..at];
         }
     }
     text.strip_suffix(b" ssh2")
