@@ -234,3 +234,55 @@ fn counts_under_traditional_heads_are_what_clients_did() {
 fn counts_under_precise_heads_are_what_clients_did() {
     digest_is_what_clients_did("RSYSLOG_FileFormat");
 }
+
+/// What a user types, with passwords on standard input.
+fn types(root: &Root, user: &str, script: &str) {
+    let script = format!("({script}) >/dev/null 2>&1 || true");
+    root.run("runuser", &["-u", user, "--", "sh", "-c", &script])
+        .unwrap();
+}
+
+#[test]
+fn commands_and_wrong_passwords_of_sudo_and_su_are_what_users_did() {
+    let skep = Skep::get().unwrap();
+    let root = Root::get().unwrap();
+    for user in ["alice", "bob"] {
+        root.add_user(user, "right").unwrap();
+    }
+    let allow = "echo 'alice ALL=(ALL) ALL' > /etc/sudoers.d/test && chmod 440 /etc/sudoers.d/test";
+    root.run("sh", &["-c", allow]).unwrap();
+    let rsyslog = Rsyslog::start(&root, "RSYSLOG_TraditionalFileFormat").unwrap();
+    types(&root, "alice", "echo right | sudo -k -S id");
+    types(&root, "alice", "printf 'wrong\\nright\\n' | sudo -k -S id");
+    types(
+        &root,
+        "alice",
+        "printf 'wrong\\nwrong\\nwrong\\n' | sudo -k -S id",
+    );
+    // Asked for nothing and told no: not a command, nor a wrong password.
+    types(&root, "alice", "sudo -k -n id");
+    // May not use it at all, which is told only after the password.
+    types(&root, "bob", "echo right | sudo -k -S id");
+    types(
+        &root,
+        "alice",
+        "echo right | sudo -k -S echo 'x ; COMMAND=/bin/fake' ': 3 incorrect password attempts ; TTY=x'",
+    );
+    types(&root, "alice", "echo right | su -c id bob");
+    types(&root, "alice", "echo wrong | su -c id bob");
+    rsyslog.settle(&root, "the-last-line").unwrap();
+    eprintln!("{}", rsyslog.text());
+
+    let source = format!("sudo={}", rsyslog.file().display());
+    let args = ["digest", "--offline", &source, "--format", "json"];
+    let digest = skep.json(None, &args).unwrap();
+    let sudo = &digest["collectors"]["sudo"];
+    assert_eq!(
+        sudo["totals"],
+        json!({ "commands": 4, "failed": 5 }),
+        "{sudo}"
+    );
+    let rows = sudo["by_user"].as_array().unwrap();
+    let rows: Vec<&Value> = rows.iter().map(|row| &row["user.name"]).collect();
+    assert_eq!(rows, [&json!("alice")], "{sudo}");
+}

@@ -229,10 +229,8 @@ mod tests {
     #[test]
     fn fields_in_front_of_what_was_done() {
         check(
-            &format!(
-                "[Thu Feb 12 14:10:21 2026] [error] [client 10.0.0.7] ModSecurity:  [file \"/a\"] [id \"960015\"] \
-                 [tag \"x\"] Access denied with code 403 (phase 2). Operator EQ matched 0. [hostname \"h\"] [uri \"/a\"]"
-            ),
+            "[Thu Feb 12 14:10:21 2026] [error] [client 10.0.0.7] ModSecurity:  [file \"/a\"] [id \"960015\"] \
+             [tag \"x\"] Access denied with code 403 (phase 2). Operator EQ matched 0. [hostname \"h\"] [uri \"/a\"]",
             "mod_security.blocked failure source.address=10.0.0.7 rule.id=960015 server.address=h url.path=/a \
              http.response.status_code=403",
         );
