@@ -71,6 +71,11 @@ pub const GROUPS: &[Group] = &[
         needs: &[Need::Namespaces, Need::Root, Need::Binary],
     },
     Group {
+        name: "mail_services",
+        shows: "real Postfix, Dovecot and fail2ban: every count is what was done",
+        needs: &[Need::Namespaces, Need::Root, Need::Binary],
+    },
+    Group {
         name: "trio",
         shows: "three nodes on hosts of their own: answers, and what is left when one is killed",
         needs: &[Need::Namespaces, Need::Binary],

@@ -18,7 +18,10 @@ mod wait;
 
 pub use crate::{
     cache::cache_folder,
-    daemons::{Apache, Journal, Model, Postfix, Rsyslog, Silent, Sshd},
+    daemons::{
+        Apache, Dovecot, Fail2ban, Journal, MailProtocol, Model, Postfix, Rsyslog, Silent, Sshd,
+        mail_client,
+    },
     groups::{GROUPS, Group, Need, Skip},
     image::{Image, PACKAGES},
     network::{Host, Network},

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    os::unix::fs::PermissionsExt,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -30,6 +31,41 @@ impl Postfix {
     /// # Errors
     /// When it does not answer.
     pub fn start(root: &Root, host: Option<&Host>) -> Result<Self> {
+        Self::start_with(root, host, &[])
+    }
+
+    /// Starts it for clients that it does not trust: they may log in where Dovecot says so, and
+    /// send to its own users. Of mail from the root itself, that to `closed.test` finds no server,
+    /// and that to `refused.test` comes back; nobody can send to `later@mail.test` now.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn start_for_strangers(root: &Root) -> Result<Self> {
+        let refuse = root.write(
+            "refuse",
+            "#!/bin/sh\n# No such user, by sysexits.h.\nexit 67\n",
+        )?;
+        fs::set_permissions(&refuse, fs::Permissions::from_mode(0o755))?;
+        let service = format!(
+            "refuse/unix=refuse unix - n n - - pipe user=nobody argv={}",
+            refuse.display()
+        );
+        root.run("postconf", &["-M", &service])?;
+        let settings = [
+            "mynetworks=127.0.0.1/32",
+            "smtpd_sasl_auth_enable=yes",
+            "smtpd_sasl_type=dovecot",
+            "smtpd_sasl_path=private/auth",
+            "smtpd_peername_lookup=no",
+            "smtpd_error_sleep_time=0",
+            "transport_maps=inline:{{closed.test=smtp:[127.0.0.1]:9},{refused.test=refuse:}}",
+            "smtpd_recipient_restrictions=check_recipient_access \
+             inline:{{later@mail.test=450 4.7.1 status=sent later}}, permit",
+        ];
+        Self::start_with(root, None, &settings)
+    }
+
+    fn start_with(root: &Root, host: Option<&Host>, more: &[&str]) -> Result<Self> {
         let shared = root.shared();
         let boxes = shared.join("mail");
         fs::create_dir_all(&boxes)?;
@@ -50,7 +86,7 @@ impl Postfix {
             format!("mail_spool_directory={}", boxes.display()),
         ];
         let args: Vec<&str> = settings.iter().map(String::as_str).collect();
-        root.run("postconf", &[&["-e"], &args[..]].concat())?;
+        root.run("postconf", &[&["-e"], &args[..], more].concat())?;
         let process = root.spawn(host, "/usr/sbin/postfix", &["start-fg"])?;
         let postfix = Self {
             _process: process,
@@ -81,6 +117,18 @@ impl Postfix {
     pub fn mailbox(&self) -> String {
         let bytes = fs::read(&self.mailbox).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until its log holds `lines` lines with `text`.
+    ///
+    /// # Errors
+    /// When they do not come; the message carries the log.
+    pub fn settle(&self, text: &str, lines: usize) -> Result<()> {
+        let log = || fs::read_to_string(&self.log).unwrap_or_default();
+        until(text, READY_WITHIN, || {
+            (log().matches(text).count() >= lines).then_some(())
+        })
+        .with_context(log)
     }
 
     /// Waits for a mail that holds `text`.
