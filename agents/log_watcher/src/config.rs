@@ -18,10 +18,14 @@ use skep_protocol::severity::Severity;
 use crate::digest::NAMES;
 use crate::digest::SeverityRules;
 use crate::digest::is_known;
+use crate::letter::LetterTerms;
 use crate::read::Task;
 
 /// The collectors of a directive that names none.
 const COLLECTORS_DEFAULT: [&str; 3] = ["sshd", "httpd", "systemd"];
+
+/// A letter covers a year at most.
+const COVER_S_MAX: u64 = 366 * 24 * 3600;
 
 /// Rotated files of each path that a digest on demand and the first patrol take in.
 pub(crate) const ROTATE_DEPTH_DEFAULT: u32 = 1;
@@ -56,6 +60,8 @@ pub struct Config {
     /// Hours between two patrols; the first is at once.
     #[schemars(range(min = 0.001, max = 8760.0))]
     patrol_interval_hours: f64,
+    /// A digest as a letter to people each day, through `alert_role`; none if absent.
+    mail_digest: Option<LetterConfig>,
     /// The role that tells people.
     alert_role: String,
     /// The role of the doors to people, which get the patrols' digests.
@@ -65,6 +71,23 @@ pub struct Config {
     /// Whether people are also told when an oracle's model failed and its built-in analysis came.
     #[serde(deserialize_with = "flag")]
     alert_on_degraded: bool,
+}
+
+/// When a letter is due, and what it covers.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct LetterConfig {
+    /// The time of day on this host's clock, like `07:00`.
+    #[schemars(regex(pattern = r"^([01][0-9]|2[0-3]):[0-5][0-9]$"))]
+    at: String,
+    /// How far back it goes, like `24h` or `7d`.
+    #[serde(default = "a_day")]
+    #[schemars(regex(pattern = r"^[1-9][0-9]{0,4}[hd]$"))]
+    cover: String,
+}
+
+fn a_day() -> String {
+    "24h".to_owned()
 }
 
 /// A list of names, or names with what is special about them.
@@ -106,6 +129,7 @@ impl Default for Config {
             oracle_role: oracle::ROLE.to_owned(),
             oracle_timeout: 120,
             patrol_interval_hours: 6.0,
+            mail_digest: None,
             alert_role: alert::ROLE.to_owned(),
             rpc_router_role: callback::ROLE_RPC.to_owned(),
             oracle_alert_severity: Severity::Warning,
@@ -124,6 +148,7 @@ pub(crate) struct Terms {
     pub(crate) report_to: Option<RolePattern>,
     pub(crate) oracle: Option<OracleTerms>,
     pub(crate) patrol_interval: Duration,
+    pub(crate) letter: Option<LetterTerms>,
     pub(crate) alert_role: RolePattern,
     pub(crate) rpc_role: RolePattern,
 }
@@ -165,6 +190,7 @@ impl Config {
             watch: self.watch(),
             report_to: self.report_to()?,
             oracle: self.enable_oracle.then_some(oracle),
+            letter: self.mail_digest.as_ref().map(letter).transpose()?,
             patrol_interval: Duration::from_secs_f64(hours * 3600.0),
             alert_role: role("alert_role", &self.alert_role)?,
             rpc_role: role("rpc_router_role", &self.rpc_router_role)?,
@@ -237,6 +263,27 @@ fn check_known(task: &Task) -> Result<(), AgentError> {
     let known = NAMES.join(", ");
     let text = format!("there is no collector {name:?} (there are {known}): give it `paths`");
     Err(AgentError::Config(text))
+}
+
+fn letter(config: &LetterConfig) -> Result<LetterTerms, AgentError> {
+    let refused = |text: String| AgentError::Config(format!("mail_digest: {text}"));
+    let cover = config.cover.as_str();
+    let form = || refused(format!("cover: {cover:?} is no span like 24h or 7d"));
+    let (number, unit_s) = match (cover.strip_suffix('h'), cover.strip_suffix('d')) {
+        (Some(hours), _) => (hours, 3600),
+        (_, Some(days)) => (days, 24 * 3600),
+        (None, None) => return Err(form()),
+    };
+    let number: u32 = number.parse().map_err(|_| form())?;
+    let cover_s = u64::from(number) * unit_s;
+    if !(1..=COVER_S_MAX).contains(&cover_s) {
+        return Err(refused(format!("cover: {cover} is not within 1h and 366d")));
+    }
+    let at = config
+        .at
+        .parse()
+        .map_err(|error| refused(format!("at: {error}")))?;
+    Ok(LetterTerms { at, cover_s })
 }
 
 fn role(key: &str, text: &str) -> Result<RolePattern, AgentError> {
@@ -346,5 +393,26 @@ mod tests {
             let error = check(config).unwrap_err();
             assert!(error.contains(expected), "{error}");
         }
+    }
+
+    #[test]
+    fn a_letters_time_and_span_are_read() {
+        let letter = |at: &str, cover: &str| {
+            let config = json!({"mail_digest": {"at": at, "cover": cover}});
+            check(config).map(|terms| terms.letter.unwrap().cover_s)
+        };
+        assert_eq!(letter("07:00", "24h"), Ok(24 * 3600));
+        assert_eq!(letter("23:59", "7d"), Ok(7 * 24 * 3600));
+        for (at, cover) in [
+            ("7:00", "24h"),
+            ("07:00", "0h"),
+            ("07:00", "24"),
+            ("07:00", "400d"),
+            ("07:00", "-1h"),
+            ("07:00", "99999999999d"),
+        ] {
+            assert!(letter(at, cover).is_err(), "{at} {cover}");
+        }
+        assert!(check(json!({})).unwrap().letter.is_none());
     }
 }

@@ -10,6 +10,7 @@ mod evidence;
 mod explain;
 mod hours;
 mod merge;
+mod overview;
 mod render;
 mod report;
 mod settings;
@@ -24,6 +25,9 @@ pub use self::collectors::NAMES;
 pub use self::collectors::is_known;
 pub use self::explain::Explainer;
 pub use self::explain::Explanation;
+pub use self::overview::Before;
+pub use self::overview::decided_by;
+pub use self::overview::overview;
 pub use self::render::render;
 pub use self::report::ReportOptions;
 pub use self::report::TABLE_ROWS_MAX;
@@ -31,6 +35,8 @@ pub use self::settings::Settings;
 pub use self::settings::SeverityRules;
 pub use self::table::TABLE_KEYS_MAX;
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod testkit;
 #[cfg(test)]

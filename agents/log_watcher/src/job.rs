@@ -1,5 +1,6 @@
 //! A digest that somebody asked for: read, shown in parts, and asked about if that was wanted.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,10 +12,14 @@ use skep_protocol::callback::Answering;
 use skep_protocol::callback::Format;
 use skep_protocol::callback::Thread;
 use skep_protocol::callback::WORKING_INTERVAL_S;
+use skep_protocol::digest::Analysis;
 use skep_protocol::digest::DigestReport;
+use skep_protocol::digest::Document;
 use skep_protocol::digest::GenerateDigest;
 use skep_protocol::digest::Ordered;
+use skep_protocol::digest::Overview;
 use skep_protocol::oracle;
+use skep_protocol::oracle::Window;
 use skep_sources::Unfinished;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
@@ -23,14 +28,16 @@ use crate::LogWatcher;
 use crate::ask;
 use crate::digest::ReportOptions;
 use crate::patrol;
-use crate::patrol::Kept;
 use crate::patrol::StopOnDrop;
 use crate::question::Question;
 use crate::question::query_id;
 use crate::read::Progress;
 use crate::read::Task;
+use crate::read::back;
+use crate::seen;
 use crate::shared::Shared;
 use crate::show;
+use crate::show::Facts;
 
 /// The first sign of progress comes after this, the others as often as the callbacks' rule says.
 const FIRST_SIGN: Duration = Duration::from_secs(1);
@@ -126,20 +133,18 @@ struct Job {
 impl Job {
     async fn run(mut self) -> Result<(), StoreError> {
         let report = self.read().await?;
+        let facts = self.facts(&report).await?;
         if self.request.content.use_oracle {
-            return self.ask(report).await;
+            return self.ask(report, facts).await;
         }
         if wants_reply(&self.request) {
-            return self.reply(&report, None).await;
+            return self.reply(&report, &facts, None).await;
         }
+        let document = show::document(&report, &facts, None);
         let now_ms = self.ctx.now().unix_ms;
         let parts = match self.request.content.format {
-            Format::Text => self
-                .answering
-                .text(now_ms, &self.text(&report, now_ms), true),
-            Format::Json => self
-                .answering
-                .json(now_ms, &show::json(&report, None), true),
+            Format::Text => self.answering.text(now_ms, &show::text(&document), true),
+            Format::Json => self.answering.json(now_ms, &show::json(&document), true),
         };
         self.ctx
             .tx(|tx| {
@@ -150,8 +155,29 @@ impl Job {
             .await
     }
 
-    fn text(&self, report: &DigestReport, now_ms: u64) -> String {
-        show::heading(self.ctx.node().as_str(), None, now_ms) + &show::text(report)
+    /// What the digest comes to, compared with the last one that was asked for like this.
+    async fn facts(&self, report: &DigestReport) -> Result<Facts, StoreError> {
+        let made_ms = self.ctx.now().unix_ms;
+        let since_s = self.request.content.since_s;
+        let facts = Facts {
+            host: self.ctx.node().to_string(),
+            made_ms,
+            window: since_s.map(|since_s| Window {
+                from_ms: made_ms.saturating_sub(since_s.saturating_mul(1000)),
+                until_ms: made_ms,
+            }),
+            overview: Overview::default(),
+        };
+        let names: Vec<&str> = report
+            .collectors
+            .0
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        let kind = format!("{since_s:?} {}", names.join(","));
+        self.ctx
+            .tx(|tx| seen::compare(tx, &kind, report, facts))
+            .await
     }
 
     /// Reads on a thread of its own, and tells the person how far it came meanwhile.
@@ -164,12 +190,18 @@ impl Job {
                 || self.request.content.use_oracle,
             ..ReportOptions::default()
         };
+        let since_s = self.request.content.since_s;
         let progress = Arc::new(Progress::default());
         let _ends_with_us = StopOnDrop(progress.clone());
         let watched = progress.clone();
         let ctx = self.ctx.clone();
         let work = ctx.blocking(move || {
             let report = |task: &Task| {
+                if let Some(since_s) = since_s {
+                    let (task, settings) = back(task, &settings, since_s);
+                    let collector = reader.all(&task, &settings, &watched);
+                    return (task.name, collector.finish(&options));
+                }
                 let mut settings = settings.clone();
                 let days = i64::from(task.rotate_depth) + 1;
                 let back_s = settings.now_unix_s.saturating_sub(days * JOURNAL_DAY_S);
@@ -213,7 +245,7 @@ impl Job {
     }
 
     /// Shows the digest, opens the question in the same transaction, and pursues it.
-    async fn ask(mut self, digest: DigestReport) -> Result<(), StoreError> {
+    async fn ask(mut self, digest: DigestReport, facts: Facts) -> Result<(), StoreError> {
         let Some(terms) = &self.shared.terms.oracle else {
             return Ok(());
         };
@@ -225,11 +257,12 @@ impl Job {
             include_details: self.request.content.include_details,
             patrol: None,
             window: None,
+            facts,
             digest,
         };
         let parts = match question.format {
             Format::Text => {
-                let text = self.text(&question.shown(), now.unix_ms);
+                let text = show::text(&show::document(&question.shown(), &question.facts, None));
                 self.answering.text(now.unix_ms, &text, false)
             }
             // One document, which is whole only with what comes of asking.
@@ -253,7 +286,8 @@ impl Job {
         let outcome = ask::pursue(&self.ctx, &self.shared, question.clone()).await;
         match outcome {
             Some(outcome) if wants_reply(&self.request) => {
-                self.reply(&question.shown(), question.analysis(&outcome))
+                let analysis = question.analysis(&outcome);
+                self.reply(&question.shown(), &question.facts, analysis)
                     .await
             }
             _ => Ok(()),
@@ -264,12 +298,13 @@ impl Job {
     async fn reply(
         &self,
         report: &DigestReport,
-        analysis: Option<show::Analysis>,
+        facts: &Facts,
+        analysis: Option<Analysis>,
     ) -> Result<(), StoreError> {
         let fitted = oracle::fitted(report, oracle::DIGEST_BYTES_MAX);
         Ok(self
             .ctx
-            .reply(&self.request, &show::document(&fitted, analysis))
+            .reply(&self.request, &show::document(&fitted, facts, analysis))
             .await?)
     }
 }
@@ -287,28 +322,24 @@ async fn last(
     if wants_reply(&request) {
         let fitted = oracle::fitted(&kept.report, oracle::DIGEST_BYTES_MAX);
         return Ok(ctx
-            .reply(&request, &show::document(&fitted, kept.analysis()))
+            .reply(
+                &request,
+                &&Document {
+                    collectors: Cow::Borrowed(&fitted.collectors),
+                    ..kept.document()
+                },
+            )
             .await?);
     }
     let now_ms = ctx.now().unix_ms;
     let mut answering = Answering::new(thread(&request), ctx.address().clone());
     let parts = match request.content.format {
-        Format::Text => answering.text(now_ms, &kept_text(ctx, &kept, now_ms), true),
-        Format::Json => answering.json(now_ms, &show::json(&kept.report, kept.analysis()), true),
+        Format::Text => answering.text(now_ms, &show::text(&kept.document()), true),
+        Format::Json => answering.json(now_ms, &show::json(&kept.document()), true),
     };
     let sent = ctx.tx(|tx| {
         shared.send_callbacks(ctx, tx, &answering.thread, &parts);
         Ok(())
     });
     Ok(sent.await?)
-}
-
-fn kept_text(ctx: &Ctx<LogWatcher>, kept: &Kept, now_ms: u64) -> String {
-    let heading = show::heading(ctx.node().as_str(), Some(kept.window), now_ms);
-    let end = match (&kept.analysis, &kept.reason) {
-        (Some(response), _) => show::analysis(response),
-        (None, Some(reason)) => show::no_analysis(reason),
-        (None, None) => String::new(),
-    };
-    heading + &show::text(&kept.report) + &end
 }

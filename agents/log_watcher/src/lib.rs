@@ -12,11 +12,13 @@ mod ask;
 mod config;
 pub mod explain;
 mod job;
+mod letter;
 pub mod offline;
 mod patrol;
 mod question;
 mod read;
 mod reports;
+mod seen;
 mod shared;
 mod show;
 mod watch;
@@ -42,6 +44,7 @@ use skep_protocol::status;
 
 pub use crate::config::Config;
 use crate::shared::Shared;
+pub use crate::show::html;
 pub use crate::show::text;
 
 /// What a registry lists.
@@ -108,6 +111,9 @@ impl Agent for LogWatcher {
         let interrupted = ask::settle_interrupted(ctx, &self.shared).await?;
         self.shared.shown().interrupted = interrupted;
         ctx.spawn(patrol::walk(ctx.clone(), self.shared.clone()));
+        if let Some(terms) = self.shared.terms.letter {
+            ctx.spawn(letter::post(ctx.clone(), self.shared.clone(), terms));
+        }
         if let Some(watch) = &self.shared.terms.watch {
             ctx.spawn(watch::look_on(
                 ctx.clone(),

@@ -4,15 +4,21 @@ use std::path::PathBuf;
 
 use jiff::tz::TimeZone;
 use skep_protocol::digest::DigestReport;
+use skep_protocol::digest::Document;
+use skep_protocol::oracle::Window;
 use skep_sources::Host;
 use skep_sources::Own;
 use skep_sources::Unfinished;
 
+use crate::digest::Before;
 use crate::digest::ReportOptions;
 use crate::digest::Settings;
+use crate::digest::overview;
 use crate::read::Progress;
 use crate::read::Reader;
 use crate::read::Task;
+use crate::show;
+use crate::show::Facts;
 
 /// Files to make a digest of, as one collector's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,6 +60,41 @@ impl Options {
             zone: TimeZone::system(),
         }
     }
+}
+
+/// The digest with what it comes to, compared with an earlier one if there is one.
+#[must_use]
+pub fn document<'a>(
+    report: &'a DigestReport,
+    options: &Options,
+    before: Option<&Document<'_>>,
+) -> Document<'a> {
+    let ms = |unix_s: i64| {
+        u64::try_from(unix_s)
+            .unwrap_or_default()
+            .saturating_mul(1000)
+    };
+    let made_ms = ms(options.now_unix_s);
+    let window = options.since_unix_s.map(|since_s| Window {
+        from_ms: ms(since_s),
+        until_ms: made_ms,
+    });
+    let before_report = before.map(|before| DigestReport {
+        collectors: before.collectors.clone().into_owned(),
+    });
+    let before = before
+        .zip(before_report.as_ref())
+        .map(|(document, report)| Before {
+            report,
+            window: document.window,
+        });
+    let facts = Facts {
+        host: String::new(),
+        made_ms,
+        window,
+        overview: overview(report, window, before),
+    };
+    show::document(report, &facts, None)
 }
 
 /// The digest of some files; one collector named twice is one section over all its files.

@@ -15,7 +15,9 @@ use skep_agent::Tx;
 use skep_protocol::callback::Answering;
 use skep_protocol::callback::Format;
 use skep_protocol::callback::Thread;
+use skep_protocol::digest::Analysis;
 use skep_protocol::digest::DigestReport;
+use skep_protocol::digest::Document;
 use skep_protocol::digest::Ordered;
 use skep_protocol::oracle::OracleResponse;
 use skep_protocol::oracle::Window;
@@ -25,7 +27,9 @@ use tokio::time::sleep;
 
 use crate::LogWatcher;
 use crate::ask;
+use crate::digest::Before;
 use crate::digest::ReportOptions;
+use crate::digest::overview;
 use crate::question::Outcome;
 use crate::question::Question;
 use crate::question::query_id;
@@ -34,6 +38,7 @@ use crate::read::Progress;
 use crate::reports;
 use crate::shared::Shared;
 use crate::show;
+use crate::show::Facts;
 
 /// The checkpoint's key.
 const CHECKPOINT: &str = "patrol/checkpoint";
@@ -68,7 +73,7 @@ struct Checkpoint {
 /// A patrol's digest as it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    pub(crate) window: Window,
+    pub(crate) facts: Facts,
     pub(crate) report: DigestReport,
     pub(crate) analysis: Option<OracleResponse>,
     /// Why there is no analysis.
@@ -76,9 +81,14 @@ pub(crate) struct Kept {
 }
 
 impl Kept {
+    /// The digest as programs get it.
+    pub(crate) fn document(&self) -> Document<'_> {
+        show::document(&self.report, &self.facts, self.analysis())
+    }
+
     /// What came of asking about it, if it was asked about and that has ended.
-    pub(crate) fn analysis(&self) -> Option<show::Analysis> {
-        (self.analysis.is_some() || self.reason.is_some()).then(|| show::Analysis {
+    fn analysis(&self) -> Option<Analysis> {
+        (self.analysis.is_some() || self.reason.is_some()).then(|| Analysis {
             query_id: self
                 .analysis
                 .as_ref()
@@ -120,6 +130,7 @@ async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), Store
     let seq = after.patrols;
     let reports = reports(ctx, shared, &report, window);
     let answering = Answering::new(nobody(), ctx.address().clone());
+    let facts = facts(ctx, &before, window, &report)?;
     let asked = shared.terms.oracle.as_ref().filter(|_| has_news(&report));
     let question = asked.map(|terms| Question {
         query_id: query_id(&format!("patrol {seq} {from_ms} {until_ms}"), ctx.address()),
@@ -128,10 +139,11 @@ async fn patrol(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>) -> Result<(), Store
         include_details: true,
         patrol: Some(seq),
         window: Some(window),
+        facts: facts.clone(),
         digest: report.clone(),
     });
     let kept = Kept {
-        window,
+        facts,
         report,
         analysis: None,
         reason: None,
@@ -179,6 +191,30 @@ fn reports(
         tracing::warn!(n_left_out, "too much to report: the mildest was left out");
     }
     events
+}
+
+/// What the digest comes to, compared with the last patrol's.
+fn facts(
+    ctx: &Ctx<LogWatcher>,
+    checkpoint: &Checkpoint,
+    window: Window,
+    report: &DigestReport,
+) -> Result<Facts, StoreError> {
+    let last: Option<Kept> = match ctx.get(&key(checkpoint.patrols)) {
+        // A row of another version: there is nothing to compare with.
+        Err(StoreError::Value { .. }) => None,
+        last => last?,
+    };
+    let before = last.as_ref().map(|last| Before {
+        report: &last.report,
+        window: last.facts.window,
+    });
+    Ok(Facts {
+        host: ctx.node().to_string(),
+        made_ms: window.until_ms,
+        window: Some(window),
+        overview: overview(report, Some(window), before),
+    })
 }
 
 /// Whether there is anything to ask an oracle about.
@@ -245,7 +281,7 @@ impl Drop for StopOnDrop {
 fn show(shared: &Shared, kept: &Kept, seq: u64) {
     let mut shown = shared.shown();
     shown.patrols += 1;
-    shown.last_patrol_ms = Some(kept.window.until_ms);
+    shown.last_patrol_ms = kept.facts.window.map(|window| window.until_ms);
     shown.reading_bytes = None;
     let collectors = kept.report.collectors.0.iter();
     shown.last_headlines = collectors
@@ -266,8 +302,7 @@ fn hand_on(ctx: &Ctx<LogWatcher>, shared: &Arc<Shared>, kept: &Kept, question: O
     let is_first = shared.shown().patrols == 1;
     let mut answering = Answering::new(nobody(), ctx.address().clone());
     let now_ms = ctx.now().unix_ms;
-    let heading = show::heading(ctx.node().as_str(), Some(kept.window), now_ms);
-    let text = heading + &show::text(&kept.report);
+    let text = show::text(&kept.document());
     let parts = answering.text(now_ms, &text, question.is_none());
     let (door_ctx, door_shared) = (ctx.clone(), shared.clone());
     ctx.spawn(async move {

@@ -14,6 +14,7 @@ use skep_protocol::alert::Alert;
 use skep_protocol::callback::Answering;
 use skep_protocol::callback::Callback;
 use skep_protocol::callback::Format;
+use skep_protocol::digest::Analysis;
 use skep_protocol::digest::DigestReport;
 use skep_protocol::digest::EvidenceLine;
 use skep_protocol::oracle::OracleResponse;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use crate::config::OracleTerms;
 use crate::show;
+use crate::show::Facts;
 
 /// Open questions stand under this prefix, by their query id.
 pub(crate) const OPEN: &str = "question/";
@@ -55,6 +57,9 @@ pub(crate) struct Question {
     /// The patrol it belongs to; its stored digest gets the analysis.
     pub(crate) patrol: Option<u64>,
     pub(crate) window: Option<Window>,
+    /// What its document says beside the counts.
+    #[serde(default)]
+    pub(crate) facts: Facts,
     pub(crate) digest: DigestReport,
 }
 
@@ -150,7 +155,7 @@ impl Question {
     ) -> Vec<Callback> {
         match (self.format, outcome) {
             (Format::Text, Outcome::Report(response)) => {
-                answering.text(now_ms, &show::analysis(response), true)
+                answering.text(now_ms, &show::analysis(&response.report), true)
             }
             (Format::Text, Outcome::Failed(failure)) => {
                 answering.text(now_ms, &show::no_analysis(&failure.to_string()), true)
@@ -168,7 +173,10 @@ impl Question {
     ) -> Vec<Callback> {
         let mut words = match self.format {
             Format::Text => {
-                let text = format!("\nThe analysis came late.{}", show::analysis(response));
+                let text = format!(
+                    "\nThe analysis came late.{}",
+                    show::analysis(&response.report)
+                );
                 answering.text(now_ms, &text, true)
             }
             Format::Json => {
@@ -183,7 +191,11 @@ impl Question {
     }
 
     fn document(&self, outcome: &Outcome) -> String {
-        show::json(&self.shown(), self.analysis(outcome))
+        show::json(&show::document(
+            &self.shown(),
+            &self.facts,
+            self.analysis(outcome),
+        ))
     }
 
     /// The digest as the person sees it.
@@ -195,12 +207,12 @@ impl Question {
     }
 
     /// What came of asking, as programs read it.
-    pub(crate) fn analysis(&self, outcome: &Outcome) -> Option<show::Analysis> {
+    pub(crate) fn analysis(&self, outcome: &Outcome) -> Option<Analysis> {
         let (report, reason) = match outcome {
             Outcome::Report(response) => (Some(response.report.clone()), None),
             Outcome::Failed(failure) => (None, Some(failure.to_string())),
         };
-        Some(show::Analysis {
+        Some(Analysis {
             query_id: Some(self.query_id.clone()),
             report,
             reason,

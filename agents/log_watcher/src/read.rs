@@ -31,6 +31,7 @@ use skep_sources::Own;
 use skep_sources::Problem;
 use skep_sources::ProblemKind;
 use skep_sources::ReadOptions;
+use skep_sources::SIBLINGS_MAX;
 use skep_sources::Unfinished;
 
 use crate::digest::Collector;
@@ -90,6 +91,22 @@ impl<'a> Progress<'a> {
         }
         !self.stop.load(Ordering::Relaxed)
     }
+}
+
+/// The same task over the newest `since_s` seconds, however often its files were rotated meanwhile:
+/// files that were written last before that are not opened.
+pub(crate) fn back(task: &Task, settings: &Settings, since_s: u64) -> (Task, Settings) {
+    let since_s = i64::try_from(since_s).unwrap_or(i64::MAX);
+    let from_s = settings.now_unix_s.saturating_sub(since_s);
+    let task = Task {
+        rotate_depth: u32::try_from(SIBLINGS_MAX).unwrap_or(u32::MAX),
+        ..task.clone()
+    };
+    let settings = Settings {
+        since_ns: Some(from_s.saturating_mul(1_000_000_000)),
+        ..settings.clone()
+    };
+    (task, settings)
 }
 
 /// Reads collectors' lines on one host.

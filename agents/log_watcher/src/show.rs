@@ -1,63 +1,62 @@
-//! A digest and what came of asking about it, as text and as JSON.
+//! A digest and what came of asking about it: as text, as HTML and as JSON.
 
+mod html;
+mod text;
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
 use serde::Serialize;
 use skep_lines::format_utc;
-use skep_lines::neutral;
-use skep_protocol::digest::CollectorReport;
+use skep_protocol::digest::Analysis;
 use skep_protocol::digest::DigestReport;
-use skep_protocol::digest::Ordered;
-use skep_protocol::oracle::OracleResponse;
-use skep_protocol::oracle::Report;
+use skep_protocol::digest::Document;
+use skep_protocol::digest::Overview;
 use skep_protocol::oracle::Window;
 
-use crate::digest::render;
+pub use self::html::html;
+pub(crate) use self::html::html_within;
+pub(crate) use self::text::analysis;
+pub(crate) use self::text::no_analysis;
+pub use self::text::text;
+use crate::digest::decided_by;
 
-/// A digest as people read it: a section for each collector, between the lines that mark it.
-#[must_use]
-pub fn text(report: &DigestReport) -> String {
-    let sections: Vec<String> = report
-        .collectors
-        .0
-        .iter()
-        .map(|(name, collector)| render(name, collector))
-        .collect();
-    sections.join("\n")
+/// All that a digest's document says beside the counts and the analysis.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Facts {
+    pub(crate) host: String,
+    pub(crate) made_ms: u64,
+    pub(crate) window: Option<Window>,
+    pub(crate) overview: Overview,
 }
 
-/// The line above a digest: whose it is, and of when.
-pub(crate) fn heading(node: &str, window: Option<Window>, now_ms: u64) -> String {
-    let utc = |ms: u64| {
-        format_utc(
-            i64::try_from(ms)
-                .unwrap_or(i64::MAX)
-                .saturating_mul(1_000_000),
-        )
+/// A digest with what it comes to and what came of asking about it.
+pub(crate) fn document<'a>(
+    report: &'a DigestReport,
+    facts: &Facts,
+    analysis: Option<Analysis>,
+) -> Document<'a> {
+    let answer = analysis
+        .as_ref()
+        .and_then(|analysis| analysis.report.as_ref());
+    let overview = match answer {
+        Some(answer) => decided_by(&facts.overview, answer, report),
+        None => facts.overview.clone(),
     };
-    match window {
-        Some(Window { from_ms, until_ms }) => {
-            format!(
-                "Digest of {node}, what came from {} to {}\n\n",
-                utc(from_ms),
-                utc(until_ms)
-            )
-        }
-        None => format!("Digest of {node}, made {}\n\n", utc(now_ms)),
+    Document {
+        host: facts.host.clone(),
+        made_ms: facts.made_ms,
+        window: facts.window,
+        overview,
+        collectors: Cow::Borrowed(&report.collectors),
+        analysis,
     }
 }
 
-/// An analysis as people read it. It may repeat log text, so each line is made safe to print.
-pub(crate) fn analysis(response: &OracleResponse) -> String {
-    let lines = response.report.to_text();
-    let safe: Vec<String> = lines.lines().map(|line| neutral(line.as_bytes())).collect();
-    format!("\n{}\n", safe.join("\n"))
-}
-
-/// What stands in the place of an analysis that did not come.
-pub(crate) fn no_analysis(reason: &str) -> String {
-    format!(
-        "\nNo analysis: {}. The digest is whole without it.\n",
-        neutral(reason.as_bytes())
-    )
+/// The same as a JSON document.
+pub(crate) fn json(document: &Document<'_>) -> String {
+    serde_json::to_string(document).expect("our own types encode into memory")
 }
 
 /// The digest without its evidence lines, for those who do not want them.
@@ -72,35 +71,10 @@ pub(crate) fn without_lines(report: &DigestReport) -> DigestReport {
     report
 }
 
-/// A digest and what came of asking about it, as one document.
-#[derive(Serialize)]
-pub(crate) struct Document<'a> {
-    collectors: &'a Ordered<CollectorReport>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    analysis: Option<Analysis>,
-}
-
-/// What came of asking an oracle.
-#[derive(Serialize)]
-pub(crate) struct Analysis {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) query_id: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) report: Option<Report>,
-    /// Why there is none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<String>,
-}
-
-/// A digest with what came of asking about it.
-pub(crate) fn document(report: &DigestReport, analysis: Option<Analysis>) -> Document<'_> {
-    Document {
-        collectors: &report.collectors,
-        analysis,
-    }
-}
-
-/// The same as a JSON document.
-pub(crate) fn json(report: &DigestReport, analysis: Option<Analysis>) -> String {
-    serde_json::to_string(&document(report, analysis)).expect("our own types encode into memory")
+pub(crate) fn utc(unix_ms: u64) -> String {
+    format_utc(
+        i64::try_from(unix_ms)
+            .unwrap_or(i64::MAX)
+            .saturating_mul(1_000_000),
+    )
 }

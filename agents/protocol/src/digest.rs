@@ -4,7 +4,9 @@
 //! to other programs. What a reader does not know it skips, so that nodes of two versions talk.
 
 mod coverage;
+mod document;
 mod ordered;
+mod overview;
 mod report;
 mod table;
 mod traces;
@@ -17,7 +19,13 @@ pub use self::coverage::LineCounts;
 pub use self::coverage::SourceCoverage;
 pub use self::coverage::SourceGap;
 pub use self::coverage::SourceProblem;
+pub use self::document::Analysis;
+pub use self::document::Document;
 pub use self::ordered::Ordered;
+pub use self::overview::DecidedBy;
+pub use self::overview::Overview;
+pub use self::overview::POINTS_MAX;
+pub use self::overview::Point;
 pub use self::report::CollectorReport;
 pub use self::report::DigestReport;
 pub use self::report::EvidenceLine;
@@ -62,6 +70,9 @@ pub struct GenerateDigest {
     /// What the digest comes as.
     #[serde(default)]
     pub format: Format,
+    /// Only lines at most this old, in seconds; all that the files hold if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since_s: Option<u64>,
     /// The newest digest that is kept, instead of a new one.
     #[serde(default, deserialize_with = "flag")]
     pub last: bool,
@@ -77,6 +88,7 @@ impl Default for GenerateDigest {
             token: None,
             return_handler: None,
             format: Format::default(),
+            since_s: None,
             last: false,
         }
     }

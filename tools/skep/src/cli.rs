@@ -13,7 +13,7 @@ use crate::verb::{
 const EXIT_CODES: &str = "\
 Exit codes:
   0   it worked
-  1   it did not; the reason stands on stderr
+  1   it did not, or a digest is as grave as --fail-on says; the reason stands on stderr
   2   the command line makes no sense
   78  the directive is not usable
   130 it was interrupted
@@ -48,7 +48,15 @@ pub(crate) struct Globals {
     #[arg(long, value_name = "HOST:PORT", global = true)]
     pub(crate) at: Option<String>,
     /// How results are printed
-    #[arg(long, value_name = "FORMAT", global = true, default_value = "text")]
+    #[arg(
+        long = "format",
+        value_name = "FORMAT",
+        global = true,
+        default_value = "text"
+    )]
+    typed: Typed,
+    /// What that means for all but digests, which also come as pages.
+    #[arg(skip)]
     pub(crate) format: OutputFormat,
     /// Say less: no progress, no hints
     #[arg(short, long, global = true)]
@@ -58,13 +66,41 @@ pub(crate) struct Globals {
     pub(crate) verbose: u8,
 }
 
-/// How results are printed.
+/// The formats that can be typed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum OutputFormat {
+enum Typed {
     /// For people
     Text,
     /// For programs: one JSON document
     Json,
+    /// A page for a browser or a mail: digests only
+    Html,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum OutputFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON document.
+    Json,
+}
+
+impl Globals {
+    /// The same with what was typed in the form the verbs read.
+    pub(crate) fn settled(mut self) -> Self {
+        self.format = match self.typed {
+            Typed::Text | Typed::Html => OutputFormat::Text,
+            Typed::Json => OutputFormat::Json,
+        };
+        self
+    }
+
+    /// Whether a page was asked for.
+    pub(crate) fn wants_page(&self) -> bool {
+        self.typed == Typed::Html
+    }
 }
 
 #[derive(Debug, Subcommand)]

@@ -44,6 +44,7 @@ kinds! {
     Input "SK-0210" "An argument makes no sense (exit code 2).";
     Protocol "SK-0211" "The other side does not keep to the protocol.";
     Audit "SK-0212" "The audit log is not what was written.";
+    Grave "SK-0213" "A digest is as grave as `--fail-on` says, or graver.";
 }
 
 /// A failure, as a person is told of it.

@@ -22,7 +22,7 @@ fn main() -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return usage(&error),
     };
-    let globals = cli.globals;
+    let globals = cli.globals.settled();
     match verb::run(cli.verb, &globals) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => failure.show(globals.format),

@@ -34,6 +34,10 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Up(_) => {}
         _ => logs::begin(globals, "error"),
     }
+    if globals.wants_page() && !matches!(verb, Verb::Digest(_)) {
+        let failure = Failure::new(Kind::Input, "only digests come as HTML");
+        return Err(failure.cure("leave --format out, or take json"));
+    }
     match verb {
         Verb::Up(up) => up.run(globals),
         Verb::Init(init) => init.run(globals),

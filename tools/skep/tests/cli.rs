@@ -96,7 +96,10 @@ fn a_command_line_without_sense_is_a_usage_error() {
         &["dance"][..],
         &[],
         &["up", "--listen", "here"],
-        &["digest", "--since", "6h"],
+        &["digest", "--since", "soon"],
+        &["digest", "--fail-on", "info"],
+        &["digest", "--against", "x.json"],
+        &["tree", "--format", "html"],
     ] {
         let output = skep(args);
         assert_eq!(
@@ -298,5 +301,71 @@ fn a_swarm_is_minted_once_and_lets_people_in() {
         stderr(&refused).contains("--listen ADDR"),
         "{}",
         shown(&refused)
+    );
+}
+
+/// What cron relies on: exit code 1 from the severity on that was asked for, and the digest in full.
+#[test]
+fn a_digest_as_grave_as_was_asked_for_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = "Feb 12 14:10:21 h systemd[1]: a.service: Failed with result 'timeout'.\n";
+    let log = format!("systemd={}", write(folder.path(), "syslog", line));
+    let check = |fail_on: &str, code: i32| {
+        let output = skep(&["digest", "--offline", &log, "--fail-on", fail_on]);
+        assert_eq!(
+            output.status.code(),
+            Some(code),
+            "{fail_on}: {}",
+            shown(&output)
+        );
+        assert!(stdout(&output).contains("[error] systemd: units failed: 1"));
+        output
+    };
+    check("critical", 0);
+    let output = check("error", 1);
+    check("notice", 1);
+    insta::assert_snapshot!(stderr(&output));
+}
+
+#[test]
+fn a_digest_is_a_page_and_tells_what_changed_since_an_earlier_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = |n: u32| {
+        format!(
+            "Feb 12 14:10:{:02} h sshd[{n}]: Failed password for <b>x from 203.0.113.{} port 1 ssh2\n",
+            n % 60,
+            n % 3
+        )
+    };
+    let few = format!("sshd={}", write(folder.path(), "few", &line(1)));
+    let many: String = (0..40).map(line).collect();
+    let many = format!("sshd={}", write(folder.path(), "many", &many));
+    let earlier = stdout(&skep(&["digest", "--offline", &few, "--format", "json"]));
+    let document: Value = serde_json::from_str(&earlier).unwrap();
+    assert_eq!(document["overview"]["severity"], "info");
+    let earlier = write(folder.path(), "earlier.json", &earlier);
+    let args = ["digest", "--offline", &many, "--against", &earlier];
+    let text = stdout(&skep(&args));
+    assert!(
+        text.contains("## CHANGED SINCE the last digest ##\nsshd: failed 40, was 1\n"),
+        "{text}"
+    );
+    assert!(
+        text.contains("sshd: 2 new sources: 203.0.113.0, 203.0.113.2\n"),
+        "{text}"
+    );
+    let page = stdout(&skep(&[&args[..], &["--format", "html"]].concat()));
+    assert!(page.starts_with("<!DOCTYPE html>") && page.trim_end().ends_with("</html>"));
+    assert!(
+        page.contains("&lt;b&gt;x") && !page.contains("<b>x"),
+        "{page}"
+    );
+    let broken = write(folder.path(), "broken.json", "{");
+    let output = skep(&["digest", "--offline", &many, "--against", &broken]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(
+        stderr(&output).contains("no digest that --format json wrote"),
+        "{}",
+        stderr(&output)
     );
 }

@@ -1,6 +1,5 @@
 //! What holds for every collector.
 
-use proptest::prelude::*;
 use skep_lines::Line;
 use skep_lines::Stamp;
 
@@ -19,7 +18,7 @@ const LOG: &str = "Feb 12 14:10:21 h sshd[1]: Failed password for root from 10.0
     Feb 12 14:10:24 h sshd[1]: Connection closed by authenticating user root 10.0.0.7 port 5 [preauth]";
 
 /// Lines of all services, for what holds for every collector.
-const LINES: &str = "Feb 12 14:10:21 h sshd[1]: Failed password for root from 10.0.0.7 port 5 ssh2\n\
+pub(super) const LINES: &str = "Feb 12 14:10:21 h sshd[1]: Failed password for root from 10.0.0.7 port 5 ssh2\n\
     10.0.0.7 - - [12/Feb/2026:14:10:22 +0000] \"GET /a HTTP/1.1\" 500 5\r\n\
     Feb 12 14:10:23 h systemd[1]: a.service: Failed with result 'timeout'.\n\
     \u{1b}]0;title\u{7} \u{0}binary\n\
@@ -192,60 +191,5 @@ fn long_lines_take_linear_time() {
         }
         let report = collector.finish(&ReportOptions::default());
         assert_eq!(report.lines_read, (heads.len() * bodies.len()) as u64);
-    }
-}
-
-proptest! {
-    #[test]
-    fn no_bytes_make_it_panic_and_any_split_gives_the_same(
-        name in proptest::sample::select(&NAMES[..]),
-        pieces in proptest::collection::vec(
-            prop_oneof![
-                proptest::sample::select(LINES.split_inclusive('\n').collect::<Vec<_>>())
-                    .prop_map(|line| line.as_bytes().to_vec()),
-                proptest::collection::vec(any::<u8>(), 0..40),
-            ],
-            0..12,
-        ),
-        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..5),
-    ) {
-        let bytes = pieces.concat();
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
-        cuts.extend([0, bytes.len()]);
-        cuts.sort_unstable();
-        let report_of = |cuts: &[usize]| {
-            let mut collector = Collector::new(name, &settings());
-            collector.file("f", None);
-            for ends in cuts.windows(2) {
-                collector.feed(&bytes[ends[0]..ends[1]]);
-            }
-            collector.finish(&ReportOptions::default())
-        };
-        prop_assert_eq!(report_of(&cuts), report_of(&[0, bytes.len()]));
-    }
-
-    #[test]
-    fn parts_cut_between_lines_merge_to_the_whole(
-        name in proptest::sample::select(&NAMES[..]),
-        lines in proptest::collection::vec(
-            proptest::sample::select(LINES.split('\n').collect::<Vec<_>>()), 0..30,
-        ),
-        at in any::<prop::sample::Index>(),
-    ) {
-        let at = at.index(lines.len() + 1);
-        let report_of = |lines: &[&str]| {
-            let log = lines.iter().map(|line| format!("{line}\n")).collect::<String>();
-            collector(name, &settings(), &log)
-        };
-        let mut merged = report_of(&lines[..at]);
-        merged.merge(report_of(&lines[at..]));
-        let (merged, whole) = (
-            merged.finish(&ReportOptions::default()),
-            report_of(&lines).finish(&ReportOptions::default()),
-        );
-        prop_assert_eq!(&merged.totals, &whole.totals);
-        prop_assert_eq!(&merged.tables, &whole.tables);
-        prop_assert_eq!(&merged.coverage, &whole.coverage);
-        prop_assert_eq!(&merged.traces, &whole.traces);
     }
 }

@@ -183,3 +183,49 @@ async fn a_digest_on_demand_does_not_move_the_patrols() {
     let digest = world.hear(30).await.json();
     assert_eq!(digest["collectors"]["sshd"]["lines_read"], 1);
 }
+
+/// The second digest of a kind tells what changed since the first; another kind does not mix in.
+#[tokio::test(start_paused = true)]
+async fn a_digest_tells_what_changed_since_the_last_of_its_kind() {
+    let mut world = World::start(json!({})).await;
+    let request = |since_s| GenerateDigest {
+        since_s,
+        format: Format::Json,
+        ..GenerateDigest::default()
+    };
+    world.ask(1, request(Some(3600))).await;
+    let first = world.hear(30).await.json();
+    assert_eq!(first["overview"]["changes"], json!([]));
+    assert_eq!(first["overview"].get("compared_with"), None);
+    assert_eq!(first["host"], "n1");
+    append(&world.folder, &[FAILED; 40]);
+    world.ask(2, request(None)).await;
+    let other = world.hear(30).await.json();
+    assert_eq!(other["overview"]["changes"], json!([]));
+    world.ask(3, request(Some(3600))).await;
+    let second = world.hear(30).await.json();
+    assert_eq!(second["overview"]["changes"][0]["text"], "failed 42, was 2");
+    assert_eq!(second["overview"]["compared_with"], first["window"]);
+    assert_eq!(second["overview"]["severity"], "warning");
+    assert_eq!(second["overview"]["decided_by"], "rules");
+}
+
+/// Lines before the span are left out, though their file is read.
+#[tokio::test(start_paused = true)]
+async fn a_digest_covers_the_span_that_was_asked_for() {
+    let mut world = World::start(json!({})).await;
+    tokio::time::sleep(std::time::Duration::from_secs(3600)).await;
+    for (id, since_s, failed) in [(1, 1800, 0), (2, 7200, 2)] {
+        let request = GenerateDigest {
+            since_s: Some(since_s),
+            format: Format::Json,
+            ..GenerateDigest::default()
+        };
+        world.ask(id, request).await;
+        let digest = world.hear(30).await.json();
+        assert_eq!(digest["collectors"]["sshd"]["totals"]["failed"], failed);
+        let window = &digest["window"];
+        let span = window["until_ms"].as_u64().unwrap() - window["from_ms"].as_u64().unwrap();
+        assert_eq!(span, since_s * 1000);
+    }
+}

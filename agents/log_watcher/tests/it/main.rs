@@ -3,6 +3,7 @@
 
 mod asking;
 mod demand;
+mod letters;
 mod offline;
 mod patrols;
 mod reporting;

@@ -34,7 +34,8 @@ fn files_give_a_digest_without_a_node() {
     let errors = &digest.collectors.get("httpd").unwrap().coverage.errors;
     assert_eq!(errors[0].problem, "no such file");
     assert!(!errors[0].cure.is_empty());
-    let text = skep_log_watcher::text(&digest);
+    let document = offline::document(&digest, &Options::new(1_800_000_000), None);
+    let text = skep_log_watcher::text(&document);
     assert!(
         text.contains("SSHD Begin") && text.contains("HTTPD End"),
         "{text}"

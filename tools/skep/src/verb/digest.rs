@@ -1,16 +1,19 @@
 //! `skep digest`.
 
-use std::collections::VecDeque;
+mod shown;
 
 use clap::Args;
 use serde_json::{Map, Value, json};
-use skep_packet::{Address, Token};
+use skep_log_watcher::{html, text};
+use skep_packet::Token;
 use skep_protocol::{
-    callback::{Callback, Format, Status},
-    digest::{GenerateDigest, ROLE},
+    callback::Format,
+    digest::{Document, GenerateDigest, ROLE},
     rpc::{Ask, FromDoor},
+    severity::Severity,
 };
 
+pub(crate) use self::shown::Shown;
 use super::{block_on, offline};
 use crate::{
     cli::{Globals, OutputFormat},
@@ -29,7 +32,10 @@ Examples:
   skep digest
   skep digest --collectors sshd,httpd --oracle
   skep digest --last --format json
-  skep digest --offline sshd=/var/log/auth.log httpd=/var/log/nginx/access.log --since 6h")]
+  skep digest --since 24h --format html > digest.html
+  skep digest --offline sshd=/var/log/auth.log httpd=/var/log/nginx/access.log --since 6h
+From cron, with exit code 1 when a person should look:
+  skep digest --since 24h --fail-on warning --quiet")]
 pub(crate) struct Digest {
     /// Only these collectors, by name
     #[arg(long, value_name = "NAME,…", value_delimiter = ',')]
@@ -41,23 +47,41 @@ pub(crate) struct Digest {
     #[arg(long)]
     no_details: bool,
     /// The newest digest that a patrol made, instead of a new one
-    #[arg(long, conflicts_with_all = ["collectors", "oracle", "no_details"])]
+    #[arg(long, conflicts_with_all = ["collectors", "oracle", "no_details", "since"])]
     last: bool,
+    /// Only lines at most this old, like 6h or 2d
+    #[arg(long, value_name = "SPAN", value_parser = units::seconds)]
+    since: Option<u64>,
+    /// Fail when a digest is this grave or graver: notice, warning, error or critical
+    #[arg(long, value_name = "SEVERITY", value_parser = severity)]
+    fail_on: Option<Severity>,
     /// Read these files, each as COLLECTOR=FILE, without any node
     #[arg(long, conflicts_with_all = ["collectors", "oracle", "last"])]
     offline: bool,
-    /// Only lines at most this old, like 6h or 2d
-    #[arg(long, value_name = "SPAN", requires = "offline", value_parser = units::seconds)]
-    since: Option<u64>,
+    /// With --offline: say what changed since this digest, which --format json wrote
+    #[arg(long, value_name = "FILE", requires = "offline")]
+    against: Option<std::path::PathBuf>,
     /// With --offline: COLLECTOR=FILE
     #[arg(value_name = "COLLECTOR=FILE", requires = "offline")]
     files: Vec<String>,
 }
 
+fn severity(text: &str) -> Result<Severity, String> {
+    let known = text.parse().ok().filter(|known| *known > Severity::Info);
+    known.ok_or_else(|| "it is notice, warning, error or critical".to_owned())
+}
+
 impl Digest {
     pub(crate) fn run(self, globals: &Globals) -> Result<(), Failure> {
         if self.offline {
-            return offline::run(&self.files, self.since, !self.no_details, globals);
+            let offline = offline::Offline {
+                files: self.files,
+                since_s: self.since,
+                include_details: !self.no_details,
+                against: self.against,
+                fail_on: self.fail_on,
+            };
+            return offline.run(globals);
         }
         block_on(self.ask(globals))
     }
@@ -65,6 +89,8 @@ impl Digest {
     async fn ask(self, globals: &Globals) -> Result<(), Failure> {
         let mut session = Session::open(Access::find(globals).await?).await?;
         let token = Session::token();
+        // A page, and how grave it is, are made here of the documents.
+        let is_made_here = globals.wants_page() || self.fail_on.is_some();
         let request = GenerateDigest {
             collectors: self.collectors,
             use_oracle: self.oracle,
@@ -73,23 +99,52 @@ impl Digest {
             token: Some(token.to_string()),
             return_handler: None,
             format: match globals.format {
-                OutputFormat::Text => Format::Text,
-                OutputFormat::Json => Format::Json,
+                OutputFormat::Text if !is_made_here => Format::Text,
+                _ => Format::Json,
             },
+            since_s: self.since,
             last: self.last,
         };
         let payload = json!(request).to_string();
         session.request(ROLE, payload, &token, Ask::All).await?;
-        follow(session, &token, Shown::new(globals)).await
+        if !is_made_here {
+            return follow(session, &token, Shown::new(globals)).await;
+        }
+        let answers = gather(session, &token, &mut Shown::progress_only(globals)).await?;
+        let documents = documents(&answers);
+        match globals.format {
+            OutputFormat::Json => output::document(&document(&answers)),
+            OutputFormat::Text if globals.wants_page() => output::say(&html(&documents)),
+            OutputFormat::Text => {
+                let texts: Vec<String> = documents.iter().map(text).collect();
+                output::say(&texts.join("\n"));
+            }
+        }
+        whole(&answers)?;
+        check_gravity(&documents, self.fail_on)
     }
 }
 
 /// Shows what comes back until all is there; fails where somebody could not answer.
 pub(crate) async fn follow(
-    mut session: Session,
+    session: Session,
     token: &Token,
     mut shown: Shown<'_>,
 ) -> Result<(), Failure> {
+    let answers = gather(session, token, &mut shown).await?;
+    shown.finish();
+    if shown.is_json() {
+        output::document(&document(&answers));
+    }
+    whole(&answers)
+}
+
+/// What came back, when all is there.
+async fn gather(
+    mut session: Session,
+    token: &Token,
+    shown: &mut Shown<'_>,
+) -> Result<Answers, Failure> {
     let mut answers = Answers::default();
     while !answers.is_done() {
         match session.next().await? {
@@ -107,10 +162,14 @@ pub(crate) async fn follow(
         }
     }
     session.bye().await;
-    shown.finish(&answers);
+    Ok(answers)
+}
+
+/// Fails where somebody could not answer.
+fn whole(answers: &Answers) -> Result<(), Failure> {
     match answers.has_failed() {
         false => Ok(()),
-        true => Err(failed(&answers)),
+        true => Err(failed(answers)),
     }
 }
 
@@ -130,92 +189,35 @@ fn failed(answers: &Answers) -> Failure {
     }
 }
 
-/// What a person sees meanwhile: text of one origin at a time, progress on stderr.
-pub(crate) struct Shown<'a> {
-    globals: &'a Globals,
-    /// Whose text is being printed.
-    current: Option<Address>,
-    /// Text of others, which waits until the current one is done.
-    waiting: VecDeque<Callback>,
+/// Fails where a digest is as grave as `fail_on`, and says which.
+pub(super) fn check_gravity(
+    documents: &[Document<'_>],
+    fail_on: Option<Severity>,
+) -> Result<(), Failure> {
+    let Some(fail_on) = fail_on else {
+        return Ok(());
+    };
+    let grave = documents
+        .iter()
+        .filter(|document| document.overview.severity >= fail_on)
+        .map(|document| match document.host.as_str() {
+            "" => format!("the digest is {}", document.overview.severity),
+            host => format!("the digest of {host} is {}", document.overview.severity),
+        });
+    let grave: Vec<String> = grave.collect();
+    match grave.is_empty() {
+        true => Ok(()),
+        false => Err(Failure::new(Kind::Grave, grave.join("; "))
+            .cure("it says what needs a person at its beginning")),
+    }
 }
 
-impl<'a> Shown<'a> {
-    pub(crate) fn new(globals: &'a Globals) -> Self {
-        Self {
-            globals,
-            current: None,
-            waiting: VecDeque::new(),
-        }
-    }
-
-    fn take(&mut self, callback: &Callback) {
-        match callback.status {
-            Status::Accepted => {
-                let names: Vec<String> = callback.origins.iter().map(ToString::to_string).collect();
-                output::hint(self.globals, &format!("asked {}", names.join(", ")));
-            }
-            Status::Working => {
-                let note = callback.note.as_deref().unwrap_or("still at it");
-                output::hint(self.globals, &format!("{}: {note}", callback.origin));
-            }
-            Status::OriginLost => self.end(&callback.origin),
-            Status::Part | Status::Last => self.text(callback.clone()),
-        }
-    }
-
-    fn text(&mut self, callback: Callback) {
-        if self.globals.format == OutputFormat::Json {
-            return;
-        }
-        match &self.current {
-            Some(current) if *current != callback.origin => self.waiting.push_back(callback),
-            _ => {
-                self.print(&callback);
-                self.current = Some(callback.origin.clone());
-                if callback.last {
-                    self.end(&callback.origin);
-                }
-            }
-        }
-    }
-
-    fn print(&self, callback: &Callback) {
-        match callback.format {
-            Format::Text => {
-                for line in &callback.lines {
-                    output::line(line);
-                }
-            }
-            // A handler that answers with a document, whatever was asked for.
-            Format::Json => {
-                output::say(&callback.lines.concat());
-                if callback.last {
-                    output::line("");
-                }
-            }
-        }
-    }
-
-    /// The current origin is done: whoever waited longest is next.
-    fn end(&mut self, origin: &Address) {
-        if self.current.as_ref() != Some(origin) {
-            return;
-        }
-        self.current = None;
-        for callback in std::mem::take(&mut self.waiting) {
-            self.text(callback);
-        }
-    }
-
-    fn finish(&mut self, answers: &Answers) {
-        self.current = None;
-        for callback in std::mem::take(&mut self.waiting) {
-            self.text(callback);
-        }
-        if self.globals.format == OutputFormat::Json {
-            output::document(&document(answers));
-        }
-    }
+/// The documents of those who answered.
+fn documents(answers: &Answers) -> Vec<Document<'static>> {
+    let answered = answers.origins.values();
+    answered
+        .filter_map(|answer| serde_json::from_str(&answer.json).ok())
+        .collect()
 }
 
 fn document(answers: &Answers) -> Value {
@@ -233,7 +235,7 @@ fn document(answers: &Answers) -> Value {
 
 #[cfg(test)]
 mod tests {
-    use skep_protocol::callback::{Answering, Thread};
+    use skep_protocol::callback::{Answering, Status, Thread};
 
     use super::*;
 
@@ -257,5 +259,29 @@ mod tests {
         answers.take(lost);
         insta::assert_snapshot!(format!("{:#}", document(&answers)));
         insta::assert_snapshot!(failed(&answers).to_string());
+    }
+
+    #[test]
+    fn a_grave_digest_is_a_failure_that_names_it() {
+        let document = |host: &str, severity| {
+            let mut document = Document {
+                host: host.to_owned(),
+                ..Document::default()
+            };
+            document.overview.severity = severity;
+            document
+        };
+        let documents = [
+            document("web1", Severity::Notice),
+            document("web2", Severity::Error),
+        ];
+        let check = |fail_on| check_gravity(&documents, fail_on).map_err(|why| why.to_string());
+        assert_eq!(check(None), Ok(()));
+        assert_eq!(check(Some(Severity::Critical)), Ok(()));
+        let one = "the digest of web2 is error".to_owned();
+        assert_eq!(check(Some(Severity::Warning)), Err(one.clone()));
+        let both = format!("the digest of web1 is notice; {one}");
+        assert_eq!(check(Some(Severity::Notice)), Err(both));
+        assert!(severity("info").is_err() && severity("grave").is_err());
     }
 }
