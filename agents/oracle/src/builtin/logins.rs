@@ -8,8 +8,9 @@ use skep_protocol::{
 
 use super::evidence::{finding, holds, ids, section, shown};
 
-/// Failures before a login that make it worth a look.
-pub(super) const LOOK_MIN: u64 = 5;
+/// Failures before a login that make it worth a look. People mistype three times and try again an
+/// hour later: within one digest that is six, or nine.
+pub(super) const LOOK_MIN: u64 = 10;
 
 /// Failures before a login after which somebody guessed: a person who mistypes gives up or gets in
 /// long before that.

@@ -275,13 +275,13 @@ fn shapes_that_totals_do_not_show() {
     let at_one: Vec<Attempt> = (0..30).map(|i| (i % 15, 7, true, hour)).collect();
     shapes_of(traced(&at_one, &[]), &["targeted_account"]);
     shapes_of(traced(&at_one[..29], &[]), &[]);
-    shapes_of(traced(&[], &[(1, 4)]), &[]);
-    shapes_of(traced(&[], &[(1, 5)]), &["success_after_failures"]);
+    shapes_of(traced(&[], &[(1, 9)]), &[]);
+    shapes_of(traced(&[], &[(1, 10)]), &["success_after_failures"]);
 }
 
 #[test]
 fn newer_logins_hide_no_older_one() {
-    let mut many: Vec<(u8, u64)> = (2..40).map(|source| (source, 6)).collect();
+    let mut many: Vec<(u8, u64)> = (2..40).map(|source| (source, 11)).collect();
     many.push((1, 80));
     let found = report(&digest("sshd", traced(&[], &many)));
     assert_eq!(found.severity, Severity::Critical);
