@@ -82,15 +82,14 @@ impl Channel {
                     way: Way::Webhook(webhook),
                 }
             }
-            ChannelConfig::Smtp {
-                server,
-                port,
-                from,
-                to,
-            } => Self {
-                name: format!("smtp {server}:{port} to {}", to.join(", ")),
-                way: Way::Mail(Mail::new(server, *port, from, to)?),
-            },
+            ChannelConfig::Smtp(smtp) => {
+                let mail = Mail::new(smtp)?;
+                let (server, port, to) = (&smtp.server, mail.port(), smtp.to.join(", "));
+                Self {
+                    name: format!("smtp {server}:{port} to {to}"),
+                    way: Way::Mail(mail),
+                }
+            }
         })
     }
 

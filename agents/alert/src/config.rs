@@ -51,18 +51,66 @@ pub enum ChannelConfig {
         proxy: Option<String>,
     },
     /// A mail.
-    Smtp {
-        /// The host that takes it.
-        server: String,
-        /// Its port.
-        #[serde(default = "smtp_port")]
-        port: u16,
-        /// Who it is from.
-        from: String,
-        /// Who it is for.
-        #[schemars(length(min = 1))]
-        to: Vec<String>,
-    },
+    Smtp(SmtpConfig),
+}
+
+/// Who takes mails, and for whom.
+#[derive(Debug, Clone, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SmtpConfig {
+    /// The host that takes it. With TLS its certificate must bear this name.
+    pub server: String,
+    /// Its port; where it is absent, 465 with `implicit`, 587 with a password, else 25.
+    #[serde(default)]
+    pub port: Option<u16>,
+    /// Who it is from.
+    pub from: String,
+    /// Who it is for.
+    #[schemars(length(min = 1))]
+    pub to: Vec<String>,
+    /// Whether it goes through TLS; where it is absent, `required` with a password, else
+    /// `opportunistic`.
+    #[serde(default)]
+    pub tls: Option<SmtpTls>,
+    /// Who one is for the server (AUTH PLAIN or LOGIN).
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The password for that: a reference, such as {"$secret": "env:SMTP_PASSWORD"}.
+    #[serde(default)]
+    pub password: Option<Password>,
+    /// A file of certificates in PEM to believe, and only these; without it, those that this host
+    /// believes.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+    /// Whether the server's certificate must be good. Only `opportunistic` without a `ca_file` never
+    /// looks at it.
+    #[serde(default = "yes")]
+    pub check_certificate: bool,
+}
+
+/// Whether a mail goes through TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum SmtpTls {
+    /// Never.
+    None,
+    /// If the server offers STARTTLS.
+    Opportunistic,
+    /// STARTTLS, or it is not sent.
+    Required,
+    /// From the first byte on.
+    Implicit,
+}
+
+/// A password, which is never shown.
+#[derive(Clone, Deserialize, JsonSchema)]
+#[serde(transparent)]
+pub struct Password(pub(crate) String);
+
+impl std::fmt::Debug for Password {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Password(…)")
+    }
 }
 
 fn stdout() -> Vec<ChannelConfig> {
@@ -73,6 +121,6 @@ fn cooldown_default() -> u64 {
     COOLDOWN_DEFAULT_S
 }
 
-fn smtp_port() -> u16 {
-    25
+fn yes() -> bool {
+    true
 }

@@ -22,7 +22,7 @@ use skep_agent::{
 use skep_protocol::alert::{self, Alert, Alerts, ListAlerts};
 use uuid::Uuid;
 
-pub use self::config::{COOLDOWN_DEFAULT_S, ChannelConfig, Config};
+pub use self::config::{COOLDOWN_DEFAULT_S, ChannelConfig, Config, Password, SmtpConfig, SmtpTls};
 use self::{channel::Channel, courier::Courier, ledger::Ledger};
 
 /// The alert agent's program, as data.

@@ -1,9 +1,11 @@
 //! A mail.
 
+mod server;
+
 use std::time::{Duration, SystemTime};
 
 use lettre::{
-    AsyncSmtpTransport, AsyncTransport, Message as Letter, Tokio1Executor,
+    AsyncTransport, Message as Letter,
     message::{
         Mailbox, MultiPart, MultiPartKind, SinglePart,
         header::{ContentType, Header, HeaderName, HeaderValue, MIME_VERSION_1_0},
@@ -13,11 +15,9 @@ use lettre::{
 use skep_agent::one_line;
 use tokio::time::timeout;
 
+use self::server::Server;
 use super::Failure;
-use crate::message::Message;
-
-/// Longest time a connection may take.
-const CONNECT_TIME_MAX: Duration = Duration::from_secs(10);
+use crate::{config::SmtpConfig, message::Message};
 
 /// Longest time a mail may take, all of it; lettre itself waits for a server's words for ever.
 const SEND_TIME_MAX: Duration = Duration::from_secs(25);
@@ -25,7 +25,7 @@ const SEND_TIME_MAX: Duration = Duration::from_secs(25);
 /// Who takes mails, and whose they are.
 #[derive(Debug)]
 pub(super) struct Mail {
-    transport: AsyncSmtpTransport<Tokio1Executor>,
+    server: Server,
     from: Mailbox,
     to: Vec<Mailbox>,
 }
@@ -49,30 +49,30 @@ impl Header for AutoSubmitted {
 }
 
 impl Mail {
-    pub(super) fn new(server: &str, port: u16, from: &str, to: &[String]) -> Result<Self, String> {
+    pub(super) fn new(config: &SmtpConfig) -> Result<Self, String> {
         let mailbox = |key: &str, text: &str| {
             text.parse::<Mailbox>()
                 .map_err(|error| format!("smtp: {key}: {text:?} is no mail address: {error}"))
         };
-        if to.is_empty() {
+        if config.to.is_empty() {
             return Err("smtp: to: name at least one mail address".to_owned());
         }
-        let to: Result<Vec<Mailbox>, String> =
-            to.iter().map(|address| mailbox("to", address)).collect();
-        let transport = AsyncSmtpTransport::<Tokio1Executor>::builder_dangerous(server)
-            .port(port)
-            .timeout(Some(CONNECT_TIME_MAX))
-            .build();
+        let to = config.to.iter().map(|address| mailbox("to", address));
         Ok(Self {
-            transport,
-            from: mailbox("from", from)?,
-            to: to?,
+            server: Server::new(config)?,
+            from: mailbox("from", &config.from)?,
+            to: to.collect::<Result<Vec<Mailbox>, String>>()?,
         })
+    }
+
+    pub(super) fn port(&self) -> u16 {
+        self.server.port
     }
 
     pub(super) async fn send(&self, message: &Message) -> Result<(), Failure> {
         let letter = self.letter(message)?;
-        match timeout(SEND_TIME_MAX, self.transport.send(letter)).await {
+        let transport = self.server.transport()?;
+        match timeout(SEND_TIME_MAX, transport.send(letter)).await {
             Ok(sent) => sent.map(drop).map_err(|error| failure(&error)),
             Err(_) => Err(Failure::Unreachable(
                 "the mail server took too long".to_owned(),

@@ -1,3 +1,4 @@
+use serde_json::{Value, json};
 use skep_protocol::{alert::Alert, severity::Severity};
 use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
@@ -7,12 +8,25 @@ use uuid::Uuid;
 
 use super::*;
 
+mod tls;
+
+/// A config of a server on this host, with more of its keys.
+fn config(port: u16, more: Value) -> SmtpConfig {
+    let mut config = json!({
+        "server": "127.0.0.1",
+        "port": port,
+        "from": "Skep <skep@example.org>",
+        "to": ["ann@example.org", "Operations <ops@example.org>"],
+    });
+    let Value::Object(more) = more else {
+        panic!("{more}")
+    };
+    config.as_object_mut().unwrap().extend(more);
+    serde_json::from_value(config).unwrap()
+}
+
 fn mail(port: u16) -> Mail {
-    let to = [
-        "ann@example.org".to_owned(),
-        "Operations <ops@example.org>".to_owned(),
-    ];
-    Mail::new("127.0.0.1", port, "Skep <skep@example.org>", &to).unwrap()
+    Mail::new(&config(port, json!({}))).unwrap()
 }
 
 fn message(msg: &str, cause: &str) -> Message {
@@ -114,8 +128,41 @@ fn a_letter_is_text_and_html_under_its_title() {
 
 #[test]
 fn a_config_that_makes_no_sense_is_refused() {
-    let new = |from: &str, to: &[String]| Mail::new("mx", 25, from, to).map(drop).unwrap_err();
-    assert!(new("skep", &["a@b".to_owned()]).starts_with("smtp: from: \"skep\" is no mail"));
-    assert!(new("a@b", &["a@b\r\nBcc: x@y".to_owned()]).starts_with("smtp: to: "));
-    assert_eq!(new("a@b", &[]), "smtp: to: name at least one mail address");
+    let new = |more: Value| Mail::new(&config(25, more)).map(drop).unwrap_err();
+    assert!(new(json!({ "from": "skep" })).starts_with("smtp: from: \"skep\" is no mail"));
+    assert!(new(json!({ "to": ["a@b\r\nBcc: x@y"] })).starts_with("smtp: to: "));
+    assert_eq!(
+        new(json!({ "to": [] })),
+        "smtp: to: name at least one mail address"
+    );
+    let alone = "smtp: username and password stand together or not at all";
+    assert_eq!(new(json!({ "username": "u" })), alone);
+    assert_eq!(new(json!({ "password": "p" })), alone);
+    for tls in ["none", "opportunistic"] {
+        let far = json!({ "server": "mx.test", "username": "u", "password": "p", "tls": tls });
+        assert!(new(far).starts_with("smtp: a password leaves this host only inside TLS"));
+    }
+    assert_eq!(
+        new(json!({ "tls": "none", "ca_file": "/ca.pem" })),
+        "smtp: ca_file: there is no TLS"
+    );
+    assert_eq!(
+        new(json!({ "ca_file": "ca.pem" })),
+        "smtp: ca_file: give the whole path, from / on"
+    );
+}
+
+#[test]
+fn the_port_follows_from_the_way_and_no_password_is_shown() {
+    let port = |more: Value| {
+        let mut config = config(0, more);
+        config.port = None;
+        let shown = format!("{config:?} {:?}", Mail::new(&config).unwrap());
+        assert!(!shown.contains("hunter2"), "{shown}");
+        Mail::new(&config).unwrap().port()
+    };
+    let login = json!({ "username": "u", "password": "hunter2" });
+    assert_eq!(port(json!({})), 25);
+    assert_eq!(port(login), 587);
+    assert_eq!(port(json!({ "tls": "implicit" })), 465);
 }
