@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::verb::{
-    agent::Agent, audit::Audit, authority::Authority, call::Call, check::Check,
+    agent::Agent, audit::Audit, authority::Authority, call::Call, cases::Cases, check::Check,
     completions::Completions, digest::Digest, explain::Explain, init::Init, invite::Invite,
     join::Join, operator::Operator, renew::Renew, revoke::Revoke, tree::Tree, up::Up,
 };
@@ -117,6 +117,7 @@ pub(crate) enum Verb {
     Tree(Tree),
     Digest(Digest),
     Explain(Explain),
+    Cases(Cases),
     Call(Call),
     Agent(Agent),
     Audit(Audit),

@@ -4,6 +4,7 @@ pub(crate) mod agent;
 pub(crate) mod audit;
 pub(crate) mod authority;
 pub(crate) mod call;
+pub(crate) mod cases;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod digest;
@@ -51,6 +52,7 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Tree(tree) => block_on(tree.run(globals)),
         Verb::Digest(digest) => digest.run(globals),
         Verb::Explain(explain) => explain.run(globals),
+        Verb::Cases(cases) => block_on(cases.run(globals)),
         Verb::Call(call) => block_on(call.run(globals)),
         Verb::Agent(agent) => block_on(agent.run(globals)),
         Verb::Audit(audit) => block_on(audit.run(globals)),

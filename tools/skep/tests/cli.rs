@@ -80,6 +80,7 @@ fn every_verb_has_its_help() {
         &["audit"],
         &["audit", "verify"],
         &["audit", "list"],
+        &["cases"],
         &["completions"],
     ];
     for verb in verbs {

@@ -32,7 +32,7 @@ pub(super) enum Kind {
 /// The part that an entry's event plays.
 pub(super) fn kind(entry: &Entry) -> Kind {
     match entry.event.as_str() {
-        "brute_force" | "web_attack" | "sudo_failed" => Kind::Attack,
+        "brute_force" | "web_attack" | "sudo_failed" | "sudo_denied" => Kind::Attack,
         "login" | "login_after_failures" => Kind::Login,
         "sudo" => Kind::Privilege,
         "ban" => Kind::Ban,

@@ -174,6 +174,22 @@ pub(super) const RULES: &[Rule] = &[
         &["installed", "upgraded", "removed"],
         1,
     ),
+    rule(
+        "logins",
+        "brute_force",
+        Severity::Warning,
+        By::Source,
+        &["failed"],
+        GUESSES_MIN,
+    ),
+    rule(
+        "sudo",
+        "sudo_denied",
+        Severity::Warning,
+        By::Line,
+        &["denied"],
+        1,
+    ),
     // Counted, and nothing to report: blocked packets and jobs that ran.
     rule("kernel", "blocked", Severity::Info, By::All, &[], u64::MAX),
     rule("cron", "runs", Severity::Info, By::All, &[], u64::MAX),
