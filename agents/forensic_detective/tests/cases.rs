@@ -123,6 +123,7 @@ fn report() -> Report {
         advice: Vec::new(),
         backend: "builtin".to_owned(),
         degraded: None,
+        unfounded: Vec::new(),
         anomaly: true,
     }
 }

@@ -114,6 +114,7 @@ pub fn analyse(
         advice,
         backend: NAME.to_owned(),
         degraded: None,
+        unfounded: Vec::new(),
     }
 }
 

@@ -1,25 +1,36 @@
 //! One question, from its coming to its answer.
 
-use std::{borrow::Cow, sync::atomic::Ordering, time::Duration};
+mod backend;
+mod consult;
+mod inquiry;
+mod preview;
 
+use std::{
+    sync::{Mutex, MutexGuard, OnceLock, PoisonError, atomic::Ordering},
+    time::Duration,
+};
+
+use serde_json::Value;
 use skep_agent::{Ctx, Request, StoreError};
 use skep_packet::HandlerName;
-use skep_protocol::{
-    digest::DigestReport,
-    oracle::{self, OracleResponse, Prompt, Report},
-};
-use tokio::{sync::Semaphore, time::timeout};
+use skep_protocol::oracle::{OracleResponse, Prompt, Report};
 
+pub use self::preview::preview;
+pub(crate) use self::{backend::Backend, inquiry::text_of};
+use self::{
+    consult::Time,
+    inquiry::{Inquiry, Telling},
+};
 use crate::{
     Oracle, Seen,
-    builtin::{self, About, Learned},
+    builtin::{self, Learned},
     config::ResponseMode,
     model::{
-        Model, ModelError,
-        answer::combine,
-        question::{Material, question},
+        ModelError,
+        budget::{Budget, Ledger},
+        cache::Cache,
     },
-    redact::Redact,
+    redact::{PseudonymKey, Redact},
 };
 
 /// How long an asker waits that does not say.
@@ -37,18 +48,50 @@ const COLLECTORS_MAX: usize = 64;
 /// Longest reason that is told, in characters.
 const REASON_CHARS_MAX: usize = 300;
 
+/// The row of the pseudonyms' key in the agent's store.
+const KEY: &str = "pseudonym-key";
+
 /// Who is asked, and how.
 #[derive(Debug)]
 pub(crate) struct Counsel {
-    pub(crate) models: Vec<Model>,
+    pub(crate) backends: Vec<Backend>,
     pub(crate) redact: Redact,
     pub(crate) mode: ResponseMode,
-    /// Turns to ask a model.
-    pub(crate) turns: Semaphore,
+    /// Of all backends together.
+    pub(crate) budget: Budget,
+    pub(crate) cache: Mutex<Cache>,
+    /// The ledger as it was last written, to be shown.
+    pub(crate) spent: Mutex<Ledger>,
+    pub(crate) key: OnceLock<PseudonymKey>,
     pub(crate) seen: Seen,
 }
 
 impl Counsel {
+    /// Reads the key of the pseudonyms, or makes it: once for the life of the agent's store, so
+    /// that a name keeps its pseudonym.
+    pub(crate) async fn begin(&self, ctx: &Ctx<Oracle>) -> Result<(), StoreError> {
+        if self.backends.is_empty() {
+            return Ok(());
+        }
+        let mut fresh = [0; 32];
+        let (front, back) = fresh.split_at_mut(16);
+        front.copy_from_slice(&ctx.random().to_be_bytes());
+        back.copy_from_slice(&ctx.random().to_be_bytes());
+        let key = ctx
+            .tx(|tx| match tx.get::<[u8; 32]>(KEY)? {
+                Some(key) => Ok(key),
+                None => {
+                    tx.put(KEY, &fresh);
+                    Ok(fresh)
+                }
+            })
+            .await?;
+        self.key.get_or_init(|| PseudonymKey(key));
+        let ledger = ctx.get(consult::LEDGER)?.unwrap_or_default();
+        self.show(ledger);
+        Ok(())
+    }
+
     /// Answers a question; where `crowded`, without a model.
     pub(crate) async fn answer(
         &self,
@@ -87,79 +130,93 @@ impl Counsel {
         prompt: &Prompt,
         crowded: bool,
     ) -> Result<Report, StoreError> {
-        let started_ns = ctx.now().mono_ns;
         let within = prompt
             .within_ms
             .map_or(WITHIN_DEFAULT, Duration::from_millis);
-        let deadline = within.min(WITHIN_MAX).saturating_sub(RESERVE);
-        let asked = text_of(prompt);
-        let digest = match &prompt.digest {
-            Some(digest) => Cow::Borrowed(digest),
-            None => Cow::Owned(builtin::digest_of(&asked)),
+        let time = Time {
+            started_ns: ctx.now().mono_ns,
+            within: within.min(WITHIN_MAX).saturating_sub(RESERVE),
         };
-        let about = About {
-            host: &prompt.host,
-            window: prompt.window,
-        };
-        let mut builtin = self.builtin(ctx, prompt, &digest, about).await?;
-        if self.models.is_empty() {
+        let inquiry = Inquiry::new(prompt);
+        let mut builtin = self.builtin(ctx, &inquiry, prompt.patrol).await?;
+        if self.backends.is_empty() {
             return Ok(builtin);
         }
-        let mut reason = if crowded {
-            "too many questions at a time".to_owned()
-        } else {
-            String::new()
-        };
-        let models = if crowded { &[][..] } else { &self.models[..] };
-        // The lines are the question's evidence where there is no digest; not both.
-        let words = if prompt.digest.is_some() {
-            asked.as_str()
-        } else {
-            ""
-        };
-        let material = Material {
-            digest: &digest,
-            about,
-            builtin: &builtin,
-            asked: words,
-            mode: self.mode,
-            redact: self.redact,
-        };
-        for model in models {
-            let passed = Duration::from_nanos(ctx.now().mono_ns.saturating_sub(started_ns));
-            match self
-                .consult(model, material, deadline.saturating_sub(passed))
-                .await
-            {
+        if crowded {
+            builtin.degraded = Some("too many questions at a time".to_owned());
+            return Ok(builtin);
+        }
+        let material = inquiry.material(&builtin, self.telling());
+        let mut reasons: Vec<String> = Vec::new();
+        for (nth, backend) in self.backends.iter().enumerate() {
+            let n_left = u32::try_from(self.backends.len() - nth).unwrap_or(u32::MAX);
+            let share = time.left(ctx) / n_left;
+            match self.consult(ctx, backend, material, time, share).await {
                 Ok(report) => return Ok(report),
                 Err(error) => {
-                    tracing::warn!(model = model.name(), %error, "a model gave no report");
-                    reason = error.to_string();
+                    tracing::warn!(model = backend.name, %error, "a model gave no report");
+                    reasons.push(self.reason(backend, &error));
                 }
             }
         }
+        let reason = reasons.join("; ");
         builtin.degraded = Some(reason.chars().take(REASON_CHARS_MAX).collect());
         Ok(builtin)
     }
 
-    /// The builtin report; of a patrol it learns what is usual.
+    /// Why a backend gave none; its name too, where there are several.
+    fn reason(&self, backend: &Backend, error: &ModelError) -> String {
+        match self.backends.len() {
+            1 => error.to_string(),
+            _ => format!("{}: {error}", backend.name),
+        }
+    }
+
+    fn telling(&self) -> Telling {
+        Telling {
+            mode: self.mode,
+            redact: self.redact,
+            key: *self
+                .key
+                .get()
+                .expect("the key is read before the first question"),
+        }
+    }
+
+    fn cache(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn show(&self, ledger: Ledger) {
+        *self.spent.lock().unwrap_or_else(PoisonError::into_inner) = ledger;
+    }
+
+    /// What is shown of the backends.
+    pub(crate) fn state(&self) -> Vec<Value> {
+        let spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
+        let backends = self.backends.iter();
+        let state = backends.map(|backend| backend.state(spent.of(&backend.name)));
+        state.collect()
+    }
+
+    /// The builtin report; where `learn`, it learns what is usual.
     async fn builtin(
         &self,
         ctx: &Ctx<Oracle>,
-        prompt: &Prompt,
-        digest: &DigestReport,
-        about: About<'_>,
+        inquiry: &Inquiry<'_>,
+        learn: bool,
     ) -> Result<Report, StoreError> {
+        let (digest, about) = (&*inquiry.digest, inquiry.about());
         let names = digest.collectors.0.iter().take(COLLECTORS_MAX);
         let keys: Vec<String> = names
-            .map(|(name, _)| format!("learned/{}/{name}", prompt.host))
+            .map(|(name, _)| format!("learned/{}/{name}", about.host))
             .collect();
         // Those beyond the bound are analysed too, as if for the first time.
         let fill = |mut learned: Vec<Learned>| {
             learned.resize_with(digest.collectors.0.len(), Learned::default);
             learned
         };
-        if !prompt.patrol {
+        if !learn {
             let known: Result<Vec<Option<Learned>>, StoreError> =
                 keys.iter().map(|key| ctx.get(key)).collect();
             let known = known?.into_iter().map(Option::unwrap_or_default).collect();
@@ -178,39 +235,4 @@ impl Counsel {
         };
         ctx.tx(learn).await
     }
-
-    /// Asks one model and makes a report of what it says.
-    async fn consult(
-        &self,
-        model: &Model,
-        material: Material<'_>,
-        within: Duration,
-    ) -> Result<Report, ModelError> {
-        let asked = async {
-            let turn = self.turns.acquire().await;
-            let _turn = turn.map_err(|_| ModelError::TimedOut)?;
-            let question = question(material, model.question_bytes());
-            let words = model.ask(&question, within).await?;
-            let (builtin, digest) = (material.builtin, material.digest);
-            combine(builtin, digest, &question, &model.name(), &words)
-        };
-        let report = timeout(within, asked)
-            .await
-            .unwrap_or(Err(ModelError::TimedOut))?;
-        let evidence = oracle::evidence_ids(material.digest);
-        oracle::check(&report, &evidence)
-            .map_err(|error| ModelError::Garbage(error.to_string()))?;
-        Ok(report)
-    }
-}
-
-/// What a person asks in words.
-pub(crate) fn text_of(prompt: &Prompt) -> String {
-    let messages = prompt
-        .messages
-        .iter()
-        .filter(|message| message.role != "system");
-    let mut texts: Vec<&str> = messages.map(|message| message.content.as_str()).collect();
-    texts.extend(prompt.prompt.as_deref());
-    texts.join("\n").trim().to_owned()
 }

@@ -1,55 +1,61 @@
-//! A language model behind OpenAI's chat completions. It is given data and asked for an opinion; it
-//! has no tools, and what it says is only ever shown.
+//! A language model behind an HTTP server. It is given data and asked for an opinion; it runs
+//! nothing, and what it says is only ever shown.
 
 pub(crate) mod answer;
+mod anthropic;
+mod body;
+pub(crate) mod breaker;
+pub(crate) mod budget;
+pub(crate) mod cache;
+mod error;
+pub(crate) mod ground;
+mod heard;
+mod openai;
+pub(crate) mod orders;
 pub(crate) mod question;
+pub(crate) mod retry;
+mod sse;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
+};
 
-use reqwest::{Client, Response, StatusCode, Url, redirect};
-use serde_json::{Value, json};
+use reqwest::{
+    Client, StatusCode, Url,
+    header::{CONTENT_TYPE, HeaderMap},
+    redirect,
+};
+use serde_json::Value;
 use skep_agent::one_line;
-use skep_lines::neutral_cut;
 use tokio::time::timeout;
 
-use self::question::Question;
-use crate::config::OpenaiConfig;
+use self::{body::Body, question::Question, sse::Events};
+pub(crate) use self::{error::ModelError, heard::Heard};
+use crate::config::{ModelConfig, Speaks};
 
 /// Longest time a connection may take.
 const CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
-/// Bytes of an answer that are read; a longer one is none.
-const ANSWER_BYTES_MAX: usize = 256 * 1024;
-
 /// Bytes of a refusal that are told.
 const REASON_BYTES_MAX: usize = 200;
 
-/// Why a model gave no opinion.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ModelError {
-    /// The time that the asker waits left none for it.
-    #[error("the model did not answer in time")]
-    TimedOut,
-    /// It could not be reached.
-    #[error("the model could not be reached: {0}")]
-    Unreachable(String),
-    /// Its server says no.
-    #[error("the model's server says HTTP {status}: {text}")]
-    Http {
-        /// The status.
-        status: u16,
-        /// The start of what it says.
-        text: String,
-    },
-    /// Its answer is larger than an answer is.
-    #[error("the model's answer is larger than {max} bytes")]
-    TooLarge {
-        /// The bound.
-        max: usize,
-    },
-    /// Its answer is none.
-    #[error("the model's answer is no report: {0}")]
-    Garbage(String),
+/// How long an answer is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// The longest silence.
+    pub(crate) silence: Duration,
+    /// From the question to the end of the answer.
+    pub(crate) within: Duration,
+}
+
+/// How an answer is bound to its form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// By a schema that the server knows of.
+    Schema,
+    /// By words alone.
+    Words,
 }
 
 /// A model.
@@ -57,29 +63,40 @@ pub(crate) enum ModelError {
 pub(crate) struct Model {
     client: Client,
     url: Url,
-    config: OpenaiConfig,
+    speaks: Speaks,
+    pub(crate) config: ModelConfig,
+    /// Whether its server was seen not to know of schemas.
+    is_unbound: AtomicBool,
 }
 
 impl Model {
-    pub(crate) fn new(config: OpenaiConfig) -> Result<Self, String> {
-        let url = endpoint(&config.url)?;
+    pub(crate) fn new(speaks: Speaks, config: ModelConfig) -> Result<Self, String> {
+        let kind = word(speaks);
+        let url = endpoint(speaks, &config.url).map_err(|error| format!("{kind}: url: {error}"))?;
         let client = Client::builder()
             .connect_timeout(CONNECT_TIME_MAX)
             .redirect(redirect::Policy::none())
             .no_proxy()
             .user_agent(concat!("skep/", env!("CARGO_PKG_VERSION")))
             .build()
-            .map_err(|error| format!("openai: {}", one_line(&error)))?;
+            .map_err(|error| format!("{kind}: {}", one_line(&error)))?;
         Ok(Self {
             client,
             url,
+            speaks,
             config,
+            is_unbound: AtomicBool::new(false),
         })
     }
 
     /// Signs its reports.
     pub(crate) fn name(&self) -> String {
-        format!("openai {}", self.config.model)
+        format!("{} {}", word(self.speaks), self.config.model)
+    }
+
+    /// Where its questions go.
+    pub(crate) fn url(&self) -> &str {
+        self.url.as_str()
     }
 
     /// Bytes that a question to it may have.
@@ -87,121 +104,156 @@ impl Model {
         question::bytes_for(self.config.context_tokens, self.config.max_tokens)
     }
 
-    /// Asks once; what it says, as text. A server that does not know how to bind an answer to a
-    /// schema is asked again without one, in the same time.
+    /// How its next question is bound.
+    pub(crate) fn form(&self) -> Form {
+        match self.is_unbound.load(Ordering::Relaxed) {
+            true => Form::Words,
+            false => Form::Schema,
+        }
+    }
+
+    /// Its server does not know of schemas.
+    pub(crate) fn unbind(&self) {
+        self.is_unbound.store(true, Ordering::Relaxed);
+    }
+
+    /// The exact bytes of a question.
+    pub(crate) fn body(&self, question: &Question, form: Form) -> Vec<u8> {
+        let body = match self.speaks {
+            Speaks::Openai => openai::body(&self.config, question, form),
+            Speaks::Anthropic => anthropic::body(&self.config, question, form),
+        };
+        body.to_string().into_bytes()
+    }
+
+    /// Asks once, with the bytes of a question. Where the time ends in the middle of an answer, it
+    /// is what came of it.
     ///
     /// # Errors
     /// Why there is no answer.
-    pub(crate) async fn ask(
-        &self,
-        question: &Question,
-        within: Duration,
-    ) -> Result<String, ModelError> {
-        let within = within.min(Duration::from_secs(self.config.timeout_s));
-        if within.is_zero() {
+    pub(crate) async fn ask(&self, body: &[u8], patience: Patience) -> Result<Heard, ModelError> {
+        if patience.within.is_zero() {
             return Err(ModelError::TimedOut);
         }
-        let asked = async {
-            let bound = self.post(&self.body(question, true)).await;
-            match bound {
-                Err(ModelError::Http {
-                    status: 400 | 422, ..
-                }) => self.post(&self.body(question, false)).await,
-                answered => answered,
+        let mut heard = Heard::default();
+        let listened = timeout(
+            patience.within,
+            self.listen(body, patience.silence, &mut heard),
+        );
+        match listened.await {
+            Ok(Ok(())) if heard.words().is_empty() => {
+                Err(ModelError::Garbage("it says nothing".to_owned()))
             }
+            Ok(Ok(())) => Ok(heard),
+            Ok(Err(error)) => Err(error),
+            Err(_) if heard.words().is_empty() => Err(ModelError::TimedOut),
+            Err(_) => {
+                heard.is_cut = true;
+                Ok(heard)
+            }
+        }
+    }
+
+    async fn listen(
+        &self,
+        body: &[u8],
+        silence: Duration,
+        heard: &mut Heard,
+    ) -> Result<(), ModelError> {
+        let mut request = self
+            .client
+            .post(self.url.clone())
+            .header(CONTENT_TYPE, "application/json")
+            .body(body.to_vec());
+        let key = self.config.api_key.as_ref().filter(|key| !key.is_empty());
+        request = match (self.speaks, key) {
+            (Speaks::Openai, Some(key)) => request.bearer_auth(key),
+            (Speaks::Anthropic, Some(key)) => request.header("x-api-key", key),
+            (_, None) => request,
         };
-        timeout(within, asked)
-            .await
-            .unwrap_or(Err(ModelError::TimedOut))
+        if self.speaks == Speaks::Anthropic {
+            request = request.header("anthropic-version", anthropic::VERSION);
+        }
+        let sent = timeout(silence, request.send()).await;
+        let response = sent
+            .map_err(|_| ModelError::TimedOut)?
+            .map_err(unreachable)?;
+        let mut body = Body::new(response, silence);
+        if body.response.status() != StatusCode::OK {
+            return Err(body.refusal().await);
+        }
+        if is_stream(body.response.headers()) {
+            return self.pieces(&mut body, heard).await;
+        }
+        let bytes = body.whole().await?;
+        let answer: Value = serde_json::from_slice(&bytes)
+            .map_err(|error| ModelError::Garbage(error.to_string()))?;
+        match self.speaks {
+            Speaks::Openai => openai::whole(&answer, heard),
+            Speaks::Anthropic => anthropic::whole(&answer, heard),
+        }
     }
 
-    /// The exact body of a question.
-    pub(crate) fn body(&self, question: &Question, bound: bool) -> Value {
-        let mut body = json!({
-            "model": self.config.model,
-            "temperature": self.config.temperature,
-            "max_tokens": self.config.max_tokens,
-            "messages": [
-                { "role": "system", "content": question.system },
-                { "role": "user", "content": question.user },
-            ],
-        });
-        if bound {
-            body["response_format"] = json!({
-                "type": "json_schema",
-                "json_schema": {
-                    "name": "report",
-                    "schema": question::schema(),
-                },
-            });
+    async fn pieces(&self, body: &mut Body, heard: &mut Heard) -> Result<(), ModelError> {
+        let piece = match self.speaks {
+            Speaks::Openai => openai::piece,
+            Speaks::Anthropic => anthropic::piece,
+        };
+        let mut events = Events::default();
+        while let Some(chunk) = body.chunk().await? {
+            for data in events.push(&chunk)? {
+                if piece(&data, heard)? {
+                    return Ok(());
+                }
+            }
         }
-        body
-    }
-
-    async fn post(&self, body: &Value) -> Result<String, ModelError> {
-        let mut request = self.client.post(self.url.clone()).json(body);
-        if let Some(key) = self.config.api_key.as_ref().filter(|key| !key.is_empty()) {
-            request = request.bearer_auth(key);
+        if let Some(data) = events.finish() {
+            piece(&data, heard)?;
         }
-        let unreachable =
-            |error: reqwest::Error| ModelError::Unreachable(one_line(&error.without_url()));
-        let response = request.send().await.map_err(unreachable)?;
-        let status = response.status();
-        let bytes = read(response).await?;
-        if status != StatusCode::OK {
-            let text = neutral_cut(bytes.trim_ascii(), REASON_BYTES_MAX);
-            return Err(ModelError::Http {
-                status: status.as_u16(),
-                text,
-            });
-        }
-        content(&bytes)
+        Ok(())
     }
 }
 
-async fn read(mut response: Response) -> Result<Vec<u8>, ModelError> {
-    let mut bytes = Vec::new();
-    loop {
-        let chunk = response.chunk().await;
-        let chunk =
-            chunk.map_err(|error| ModelError::Unreachable(one_line(&error.without_url())))?;
-        let Some(chunk) = chunk else { return Ok(bytes) };
-        if bytes.len() + chunk.len() > ANSWER_BYTES_MAX {
-            return Err(ModelError::TooLarge {
-                max: ANSWER_BYTES_MAX,
-            });
-        }
-        bytes.extend_from_slice(&chunk);
+fn unreachable(error: reqwest::Error) -> ModelError {
+    ModelError::Unreachable(one_line(&error.without_url()))
+}
+
+/// A server that was asked for a stream may still answer in one piece.
+fn is_stream(headers: &HeaderMap) -> bool {
+    let kind = headers
+        .get(CONTENT_TYPE)
+        .and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/event-stream"))
+}
+
+fn word(speaks: Speaks) -> &'static str {
+    match speaks {
+        Speaks::Openai => "openai",
+        Speaks::Anthropic => "anthropic",
     }
 }
 
-/// What the model says, out of what its server says.
-fn content(bytes: &[u8]) -> Result<String, ModelError> {
-    let answer: Value =
-        serde_json::from_slice(bytes).map_err(|error| ModelError::Garbage(error.to_string()))?;
-    let content = answer
-        .pointer("/choices/0/message/content")
-        .and_then(Value::as_str);
-    let content = content.filter(|content| !content.trim().is_empty());
-    content
-        .map(str::to_owned)
-        .ok_or_else(|| ModelError::Garbage("it says nothing".to_owned()))
-}
-
-/// Where completions are made, from what a directive says.
-fn endpoint(url: &str) -> Result<Url, String> {
-    let mut url = Url::parse(url).map_err(|error| format!("openai: url: {error}"))?;
+/// Where questions go, from what a directive says.
+fn endpoint(speaks: Speaks, url: &str) -> Result<Url, String> {
+    let mut url = Url::parse(url).map_err(|error| error.to_string())?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err("openai: url: it must begin with http:// or https://".to_owned());
+        return Err("it must begin with http:// or https://".to_owned());
     }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err("a key belongs into api_key, not into the address".to_owned());
+    }
+    let end = match speaks {
+        Speaks::Openai => openai::PATH,
+        Speaks::Anthropic => anthropic::PATH,
+    };
     let path = url.path().trim_end_matches('/').to_owned();
-    if !path.ends_with("/chat/completions") {
+    if !path.ends_with(end) {
         let base = if path.is_empty() {
             "/v1"
         } else {
             path.as_str()
         };
-        url.set_path(&format!("{base}/chat/completions"));
+        url.set_path(&format!("{base}{end}"));
     }
     Ok(url)
 }

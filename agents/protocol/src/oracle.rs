@@ -10,8 +10,8 @@ mod report;
 use serde::{Deserialize, Serialize};
 
 pub use self::check::{
-    ADVICE_MAX, EVIDENCE_MAX, FINDINGS_MAX, ReportError, SUMMARY_CHARS_MAX, TEXT_CHARS_MAX, check,
-    evidence_ids,
+    ADVICE_MAX, EVIDENCE_MAX, FINDINGS_MAX, ReportError, SUMMARY_CHARS_MAX, TEXT_CHARS_MAX,
+    UNFOUNDED_MAX, check, evidence_ids,
 };
 pub use self::fit::{DIGEST_BYTES_MAX, fitted};
 pub use self::report::{Finding, Report};
@@ -21,6 +21,10 @@ use crate::digest::DigestReport;
 pub const ROLE: &str = "hive.oracle";
 /// Its handler.
 pub const HANDLER: &str = "cmd_msg_prompt";
+/// The role that shows what a question would make leave the host.
+pub const PREVIEW_ROLE: &str = "hive.oracle.preview";
+/// Its handler.
+pub const PREVIEW_HANDLER: &str = "cmd_oracle_preview";
 /// Where the answer goes unless the asker names another handler.
 pub const RETURN_HANDLER: &str = "cmd_oracle_response";
 
@@ -103,6 +107,38 @@ pub struct OracleResponse {
     pub response: String,
     /// The report.
     pub report: Report,
+}
+
+/// Asks what a question would make leave the host: the content of a [`PREVIEW_HANDLER`] command.
+/// Nothing is sent, spent or learned for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AskPreview {
+    /// The question.
+    pub question: Prompt,
+    /// The session of the person who asks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_id: Option<String>,
+}
+
+/// What a question would make leave the host; nothing where no model is configured.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Preview {
+    /// The requests, in the order in which they would be tried.
+    pub requests: Vec<OutboundRequest>,
+    /// Lines that no model would be shown because they speak to their reader, by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub withheld: Vec<String>,
+}
+
+/// One request to a language model's server.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OutboundRequest {
+    /// The backend, as it signs its reports.
+    pub backend: String,
+    /// Where it goes.
+    pub url: String,
+    /// Its body, to the byte.
+    pub body: String,
 }
 
 fn return_handler() -> String {

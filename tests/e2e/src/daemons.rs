@@ -7,6 +7,7 @@ mod journal;
 mod mail_client;
 mod model;
 mod postfix;
+mod relay;
 mod rsyslog;
 mod silent;
 mod sshd;
@@ -21,6 +22,7 @@ pub use self::{
     mail_client::{MailProtocol, mail_client},
     model::Model,
     postfix::Postfix,
+    relay::Relay,
     rsyslog::Rsyslog,
     silent::Silent,
     sshd::Sshd,

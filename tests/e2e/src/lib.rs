@@ -19,7 +19,7 @@ mod wait;
 pub use crate::{
     cache::cache_folder,
     daemons::{
-        Apache, Dovecot, Fail2ban, Journal, MailProtocol, Model, Postfix, Rsyslog, Silent, Sshd,
+        Apache, Dovecot, Fail2ban, Journal, MailProtocol, Model, Postfix, Relay, Rsyslog, Silent, Sshd,
         mail_client,
     },
     groups::{GROUPS, Group, Need, Skip},

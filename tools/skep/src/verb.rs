@@ -14,6 +14,7 @@ pub(crate) mod invite;
 pub(crate) mod join;
 mod offline;
 pub(crate) mod operator;
+pub(crate) mod oracle;
 mod papers;
 pub(crate) mod renew;
 pub(crate) mod revoke;
@@ -53,6 +54,7 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Digest(digest) => digest.run(globals),
         Verb::Explain(explain) => explain.run(globals),
         Verb::Cases(cases) => block_on(cases.run(globals)),
+        Verb::Oracle(oracle) => oracle.run(globals),
         Verb::Call(call) => block_on(call.run(globals)),
         Verb::Agent(agent) => block_on(agent.run(globals)),
         Verb::Audit(audit) => block_on(audit.run(globals)),

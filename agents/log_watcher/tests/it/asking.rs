@@ -47,6 +47,7 @@ fn report() -> Report {
         advice: Vec::new(),
         backend: "builtin".to_owned(),
         degraded: None,
+        unfounded: Vec::new(),
         anomaly: false,
     }
 }

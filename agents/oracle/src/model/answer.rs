@@ -2,7 +2,10 @@
 //!
 //! The builtin report stays as it is: its severity is the floor, and whether a person is alerted is
 //! its verdict alone. The model may add findings that stand on lines of the digest, and raise the
-//! severity with them as far as a warning. What stands on nothing is left out, and said so.
+//! severity with them as far as a warning. A finding that stands on nothing, or names what its lines
+//! do not show, is left out; what a summary names and no line shows is marked. Both are said.
+
+mod mend;
 
 use std::collections::BTreeMap;
 
@@ -11,11 +14,19 @@ use serde_json::Value;
 use skep_lines::neutral;
 use skep_protocol::{
     digest::DigestReport,
-    oracle::{EVIDENCE_MAX, FINDINGS_MAX, Finding, Report, SUMMARY_CHARS_MAX, TEXT_CHARS_MAX},
+    oracle::{
+        EVIDENCE_MAX, FINDINGS_MAX, Finding, Report, SUMMARY_CHARS_MAX, TEXT_CHARS_MAX,
+        UNFOUNDED_MAX,
+    },
     severity::Severity,
 };
 
-use super::{ModelError, question::Question};
+use self::mend::mended;
+use super::{
+    ModelError,
+    ground::{Ground, Sort},
+    question::Question,
+};
 
 /// How far a model can raise a report.
 const RAISED_MAX: Severity = Severity::Warning;
@@ -23,8 +34,8 @@ const RAISED_MAX: Severity = Severity::Warning;
 /// Findings of a model that are looked at.
 const ADDED_MAX: usize = 10;
 
-/// Deepest nesting of an answer that is mended.
-const DEPTH_MAX: usize = 16;
+/// What stands behind a thing that no evidence shows.
+const MARK: &str = " [not in the logs]";
 
 #[derive(Debug, Deserialize)]
 struct Opinion {
@@ -48,25 +59,37 @@ struct Claim {
     advice: Option<String>,
 }
 
+/// What an answer is read against.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asked<'a> {
+    pub(crate) builtin: &'a Report,
+    pub(crate) digest: &'a DigestReport,
+    pub(crate) question: &'a Question,
+    /// The backend's name.
+    pub(crate) name: &'a str,
+}
+
 /// The builtin report with what the model adds.
 ///
 /// # Errors
 /// The model's words are no opinion at all.
-pub(crate) fn combine(
-    builtin: &Report,
-    digest: &DigestReport,
-    question: &Question,
-    name: &str,
-    words: &str,
-) -> Result<Report, ModelError> {
+pub(crate) fn combine(asked: Asked<'_>, words: &str) -> Result<Report, ModelError> {
+    let Asked {
+        builtin, question, ..
+    } = asked;
     let opinion = opinion(words)?;
     let restore = |text: &str, max| clean(&question.redactor.restore(text), max);
+    let ground = ground(asked);
+    let lines = texts(asked.digest);
+    let mut unfounded = Unfounded::default();
     let summary = once(&restore(&opinion.summary, SUMMARY_CHARS_MAX / 2));
-    let n_claims = opinion.findings.len();
-    let texts = texts(digest);
+    let summary = unfounded.marked(&ground, &summary);
     let claims = opinion.findings.iter().take(ADDED_MAX);
     let added: Vec<Finding> = claims
-        .filter_map(|claim| grounded(claim, question, &texts, restore))
+        .filter_map(|claim| {
+            let judged = judge(claim, question, &lines, &ground, restore)?;
+            judged.map_err(|facts| unfounded.extend(facts)).ok()
+        })
         .collect();
     if summary.is_empty() && added.is_empty() {
         return Err(ModelError::Garbage("it says nothing".to_owned()));
@@ -78,15 +101,96 @@ pub(crate) fn combine(
         .unwrap_or_default();
     let mut report = builtin.clone();
     report.severity = builtin.severity.max(raised);
-    let dropped = n_claims - added.len();
+    let dropped = opinion.findings.len() - added.len();
     report.summary = told(&builtin.summary, &summary, dropped);
+    report.unfounded = unfounded.told;
     report.findings.extend(added);
+    report.findings.extend(withheld(question));
     report
         .findings
         .sort_by_key(|finding| std::cmp::Reverse(finding.severity));
     report.findings.truncate(FINDINGS_MAX);
-    report.backend = clean(name, TEXT_CHARS_MAX);
+    report.backend = clean(asked.name, TEXT_CHARS_MAX);
     Ok(report)
+}
+
+/// That there are lines which no model was shown: without a say in how grave the report is.
+fn withheld(question: &Question) -> Option<Finding> {
+    let n = question.withheld.len();
+    let lines = if n == 1 { "line speaks" } else { "lines speak" };
+    (n > 0).then(|| Finding {
+        title: format!("{n} {lines} to whoever analyses the log; the model was not shown them"),
+        shape: "orders_to_the_reader".to_owned(),
+        severity: Severity::Info,
+        evidence: question
+            .withheld
+            .iter()
+            .take(EVIDENCE_MAX)
+            .cloned()
+            .collect(),
+        confidence: 80,
+        advice: Some("Read them: someone may try to steer the analysis.".to_owned()),
+    })
+}
+
+/// What a model's words name that no evidence shows.
+#[derive(Debug, Default)]
+struct Unfounded {
+    told: Vec<String>,
+}
+
+impl Unfounded {
+    fn extend(&mut self, facts: Vec<String>) {
+        for fact in facts {
+            if self.told.len() < UNFOUNDED_MAX && !self.told.contains(&fact) {
+                self.told.push(fact);
+            }
+        }
+    }
+
+    /// The text with a mark behind each thing that no evidence shows.
+    fn marked(&mut self, ground: &Ground, text: &str) -> String {
+        let facts = ground.unfounded(text);
+        let mut out = String::with_capacity(text.len());
+        let mut done = 0;
+        for fact in &facts {
+            out.push_str(text.get(done..fact.end).unwrap_or_default());
+            out.push_str(MARK);
+            done = fact.end;
+        }
+        out.push_str(text.get(done..).unwrap_or_default());
+        self.extend(facts.iter().map(|fact| fact.told(text)).collect());
+        out
+    }
+}
+
+/// All that the digest and the builtin report show.
+fn ground(asked: Asked<'_>) -> Ground {
+    let mut ground = Ground::default();
+    for (_, collector) in &asked.digest.collectors.0 {
+        ground.count(collector.lines_read);
+        collector
+            .totals
+            .0
+            .iter()
+            .for_each(|(_, n)| ground.count(*n));
+        for (_, table) in &collector.tables.0 {
+            ground.count(table.rows.len() as u64);
+            for row in &table.rows {
+                ground.add(&row.key);
+                row.counts.iter().for_each(|(_, n)| ground.count(*n));
+            }
+        }
+        for section in &collector.sections {
+            ground.count(section.count);
+            section.lines.iter().for_each(|line| ground.add(&line.text));
+        }
+    }
+    ground.add(&asked.builtin.summary);
+    for finding in &asked.builtin.findings {
+        ground.add(&finding.title);
+    }
+    ground
 }
 
 /// The opinion in a model's words, which may stand in a code block or between prose, and may end in
@@ -107,70 +211,49 @@ fn opinion(words: &str) -> Result<Opinion, ModelError> {
     mended.ok_or_else(|| ModelError::Garbage(error.to_string()))
 }
 
-/// An object that ends in the middle, up to its last whole member, with what it left open closed.
-fn mended(object: &str) -> Option<String> {
-    let (mut open, mut in_text, mut escaped) = (Vec::new(), false, false);
-    // Where the text can end, and what closes it there.
-    let mut last: Option<(usize, Vec<char>)> = None;
-    for (at, char) in object.char_indices() {
-        match char {
-            _ if escaped => escaped = false,
-            '\\' if in_text => escaped = true,
-            '"' => in_text = !in_text,
-            _ if in_text => {}
-            '{' => open.push('}'),
-            '[' => open.push(']'),
-            '}' | ']' => {
-                if open.pop() != Some(char) {
-                    return None;
-                }
-                last = Some((at + 1, open.clone()));
-            }
-            ',' => last = Some((at, open.clone())),
-            _ => {}
-        }
-        if open.len() > DEPTH_MAX {
-            return None;
-        }
-    }
-    let (end, open) = last?;
-    let closing: String = open.iter().rev().collect();
-    Some(format!("{}{closing}", object.get(..end)?))
-}
-
-/// The claim as a finding, if it stands on lines that exist and name what it names.
-fn grounded(
+/// The claim as a finding, if it stands on lines that exist and names nothing that is not shown:
+/// addresses and users by its own lines, counts and times by any. Else what it makes up; `None`
+/// where it stands on nothing at all.
+fn judge(
     claim: &Claim,
     question: &Question,
     texts: &BTreeMap<&str, &str>,
+    ground: &Ground,
     restore: impl Fn(&str, usize) -> String,
-) -> Option<Finding> {
+) -> Option<Result<Finding, Vec<String>>> {
     let title = restore(&claim.title, TEXT_CHARS_MAX - 10);
     let ids = claim.evidence.iter().take(EVIDENCE_MAX);
     let evidence: Option<Vec<String>> =
         ids.map(|id| question.ids.get(id.trim()).cloned()).collect();
     let evidence = evidence.filter(|evidence| !evidence.is_empty() && !title.is_empty())?;
-    let stands = |name: &str| {
-        let mut lines = evidence.iter().filter_map(|id| texts.get(id.as_str()));
-        lines.any(|line| line.contains(name))
+    let advice = restore(claim.advice.as_deref().unwrap_or_default(), TEXT_CHARS_MAX);
+    let mut own = Ground::default();
+    for text in evidence.iter().filter_map(|id| texts.get(id.as_str())) {
+        own.add(text);
+    }
+    let strange = |text: &str, wanted: fn(Sort) -> bool| -> Vec<String> {
+        let mine = own.unfounded(text).into_iter();
+        let mine = mine.filter(|fact| fact.sort.is_of_lines());
+        let all = ground.unfounded(text).into_iter();
+        let all = all.filter(|fact| !fact.sort.is_of_lines());
+        let strange = mine.chain(all).filter(|fact| wanted(fact.sort));
+        strange.map(|fact| fact.told(text)).collect()
     };
-    // An address that the lines do not show is made up, or taken from other lines.
-    if !addresses(&title).all(stands) {
-        return None;
+    // Advice names what is not there yet: "wait 10 minutes".
+    let mut made_up = strange(&title, |_| true);
+    made_up.extend(strange(&advice, Sort::is_of_lines));
+    if !made_up.is_empty() {
+        return Some(Err(made_up));
     }
     let severity: Severity = claim.severity.parse().unwrap_or_default();
-    let advice = claim
-        .advice
-        .as_deref()
-        .map(|advice| restore(advice, TEXT_CHARS_MAX));
-    Some(Finding {
+    Some(Ok(Finding {
         title: format!("model: {title}"),
         shape: String::new(),
         severity: severity.min(RAISED_MAX),
         evidence,
         confidence: percent(&claim.confidence),
-        advice: advice.filter(|advice| !advice.is_empty()),
-    })
+        advice: Some(advice).filter(|advice| !advice.is_empty()),
+    }))
 }
 
 fn texts(digest: &DigestReport) -> BTreeMap<&str, &str> {
@@ -180,14 +263,6 @@ fn texts(digest: &DigestReport) -> BTreeMap<&str, &str> {
     lines
         .map(|line| (line.id.as_str(), line.text.as_str()))
         .collect()
-}
-
-/// Words of a title that are network addresses.
-fn addresses(title: &str) -> impl Iterator<Item = &str> {
-    let of_address = |char: char| char.is_ascii_hexdigit() || char == '.' || char == ':';
-    let words = title.split(move |char: char| !of_address(char));
-    let words = words.map(|word| word.trim_matches(['.', ':']));
-    words.filter(|word| word.parse::<std::net::IpAddr>().is_ok())
 }
 
 /// What was counted comes first: no words of a model stand in its place.

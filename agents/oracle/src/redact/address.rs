@@ -6,7 +6,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 type Spans = Vec<(usize, usize)>;
 
 /// `local@domain`, with or without a top level domain: any is somebody's.
-pub(super) fn mails(text: &str) -> Spans {
+pub(crate) fn mails(text: &str) -> Spans {
     let mut spans = Spans::new();
     let local = |char: char| char.is_alphanumeric() || "._%+-=!#$&'*/?^`{|}~".contains(char);
     let domain = |char: char| char.is_alphanumeric() || ".-_".contains(char);
@@ -32,7 +32,7 @@ pub(super) fn mails(text: &str) -> Spans {
 }
 
 /// IPv4 and IPv6 addresses, also with a port behind them or in brackets.
-pub(super) fn addresses(text: &str) -> Spans {
+pub(crate) fn addresses(text: &str) -> Spans {
     let mut spans = Spans::new();
     let of_address = |char: char| char.is_ascii_hexdigit() || char == '.' || char == ':';
     let mut from = 0;
@@ -57,7 +57,7 @@ fn in_run(text: &str, start: usize, end: usize) -> Spans {
     let lead = trimmed.len() - trimmed.trim_start_matches('.').len();
     let whole = trimmed.get(lead..).unwrap_or_default();
     let is_six = |text: &str| text.parse::<Ipv6Addr>().is_ok();
-    if is_six(whole) {
+    if is_six(whole) || is_hardware(whole) {
         return vec![(start + lead, start + lead + whole.len())];
     }
     if is_six(run) {
@@ -79,6 +79,11 @@ fn in_run(text: &str, start: usize, end: usize) -> Spans {
         .map(|(from, to)| (start + lead + from, start + lead + to))
         .into_iter()
         .collect()
+}
+
+/// The address of a network card, or two of them and a protocol, as the kernel writes them.
+fn is_hardware(run: &str) -> bool {
+    run.split(':').count() >= 6 && run.split(':').all(|part| part.len() == 2)
 }
 
 /// Four numbers with dots, also where letters of hex digits touch them.
@@ -127,7 +132,7 @@ fn longest_six(run: &str) -> Option<(usize, usize)> {
 }
 
 /// Where a name stands as a word of its own.
-pub(super) fn words(text: &str, name: &str) -> Spans {
+pub(crate) fn words(text: &str, name: &str) -> Spans {
     let inside = |char: char| char.is_alphanumeric() || char == '_';
     let stands = |at: &usize| {
         let (before, from) = text.split_at(*at);

@@ -11,6 +11,8 @@ pub const FINDINGS_MAX: usize = 50;
 pub const EVIDENCE_MAX: usize = 50;
 /// Most pieces of advice of a report.
 pub const ADVICE_MAX: usize = 20;
+/// Most things that a report says are not in the logs.
+pub const UNFOUNDED_MAX: usize = 20;
 /// Longest summary, in characters.
 pub const SUMMARY_CHARS_MAX: usize = 4000;
 /// Longest title or piece of advice, in characters.
@@ -82,6 +84,14 @@ pub fn check(report: &Report, evidence: &BTreeSet<String>) -> Result<(), ReportE
     text("summary", &report.summary, SUMMARY_CHARS_MAX)?;
     list("findings", report.findings.len(), FINDINGS_MAX)?;
     list("pieces of advice", report.advice.len(), ADVICE_MAX)?;
+    list(
+        "things not in the logs",
+        report.unfounded.len(),
+        UNFOUNDED_MAX,
+    )?;
+    for thing in &report.unfounded {
+        text("thing not in the logs", thing, TEXT_CHARS_MAX)?;
+    }
     certainty(report.confidence)?;
     for advice in &report.advice {
         text("advice", advice, TEXT_CHARS_MAX)?;

@@ -28,6 +28,9 @@ pub struct Report {
     /// Why a better backend's report is not here: it failed, and this is the builtin one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub degraded: Option<String>,
+    /// What a model's words name and no line or count shows: `address 192.0.2.7`, `count 500`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unfounded: Vec<String>,
     /// Whether a person should be alerted.
     #[serde(default)]
     pub anomaly: bool,
@@ -71,6 +74,9 @@ impl Report {
             writeln!(out, "Degraded: {reason}")?;
         }
         writeln!(out, "{}", self.summary)?;
+        if !self.unfounded.is_empty() {
+            writeln!(out, "Not in the logs: {}", self.unfounded.join(", "))?;
+        }
         for finding in &self.findings {
             write!(out, "- [{}] {}", finding.severity, finding.title)?;
             if !finding.evidence.is_empty() {

@@ -173,7 +173,7 @@ fn whole(answers: &Answers) -> Result<(), Failure> {
     }
 }
 
-fn failed(answers: &Answers) -> Failure {
+pub(crate) fn failed(answers: &Answers) -> Failure {
     let failed = answers
         .origins
         .iter()

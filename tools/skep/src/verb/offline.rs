@@ -40,15 +40,7 @@ pub(super) struct Offline {
 
 impl Offline {
     pub(super) fn run(self, globals: &Globals) -> Result<(), Failure> {
-        let specs: Vec<Spec> = self
-            .files
-            .iter()
-            .map(|file| spec(file))
-            .collect::<Result<_, _>>()?;
-        if specs.is_empty() {
-            return Err(Failure::new(Kind::Input, "--offline without any file")
-                .cure("name them, each as COLLECTOR=FILE: sshd=/var/log/auth.log"));
-        }
+        let specs = self.specs()?;
         let before = self.against.as_deref().map(earlier).transpose()?;
         let options = self.options();
         let report = digest(&specs, &options, progress(globals));
@@ -62,6 +54,25 @@ impl Offline {
         }
         check(&specs, &report)?;
         check_gravity(&[document], self.fail_on)
+    }
+
+    /// The digest alone; every file that was named must be read.
+    pub(super) fn read(&self, globals: &Globals) -> Result<DigestReport, Failure> {
+        let specs = self.specs()?;
+        let report = digest(&specs, &self.options(), progress(globals));
+        check(&specs, &report)?;
+        Ok(report)
+    }
+
+    fn specs(&self) -> Result<Vec<Spec>, Failure> {
+        let specs: Result<Vec<Spec>, Failure> =
+            self.files.iter().map(|file| spec(file)).collect();
+        let specs = specs?;
+        if specs.is_empty() {
+            return Err(Failure::new(Kind::Input, "--offline without any file")
+                .cure("name them, each as COLLECTOR=FILE: sshd=/var/log/auth.log"));
+        }
+        Ok(specs)
     }
 
     fn options(&self) -> Options {

@@ -8,8 +8,8 @@ use super::*;
 use crate::{
     builtin::{About, Learned, analyse},
     config::ResponseMode,
-    model::question::{Material, question},
-    redact::Redact,
+    model::question::{Material, question, withheld},
+    redact::{PseudonymKey, Redact},
 };
 
 const ATTACKER: &str = "203.0.113.9";
@@ -51,6 +51,7 @@ fn combined_over(severity: Severity, words: &str) -> Result<Report, ModelError> 
     let mut builtin = analyse(&digest, about, &mut [Learned::default()], false);
     builtin.severity = severity;
     builtin.anomaly = severity >= Severity::Warning;
+    let withheld = withheld(&digest);
     let material = Material {
         digest: &digest,
         about,
@@ -58,9 +59,22 @@ fn combined_over(severity: Severity, words: &str) -> Result<Report, ModelError> 
         asked: "",
         mode: ResponseMode::Terse,
         redact: Redact::default(),
+        key: PseudonymKey([3; 32]),
+        withheld: &withheld,
     };
     let question = question(material, 8000);
-    let report = combine(&builtin, &digest, &question, "openai test", words)?;
+    let asked = Asked {
+        builtin: &builtin,
+        digest: &digest,
+        question: &question,
+        name: "openai test",
+    };
+    // A model speaks of what it was told: the pseudonyms of this question.
+    let mut words = words.to_owned();
+    for (name, address) in [("ATTACKER", ATTACKER), ("FRIEND", FRIEND)] {
+        words = words.replace(name, &question.redactor.clone().redact(address));
+    }
+    let report = combine(asked, &words)?;
     assert_eq!(check(&report, &evidence_ids(&digest)), Ok(()));
     Ok(report)
 }
@@ -71,10 +85,10 @@ fn combined(words: &str) -> Result<Report, ModelError> {
 
 fn claim(title: &str, severity: &str, evidence: &[&str]) -> String {
     json!({
-        "summary": "X-addr-1 guesses",
+        "summary": "ATTACKER guesses",
         "findings": [{
             "title": title, "severity": severity, "evidence": evidence,
-            "confidence": 0.8, "advice": "block X-addr-1",
+            "confidence": 0.8, "advice": "block ATTACKER",
         }],
         "confidence": 80,
     })
@@ -83,7 +97,7 @@ fn claim(title: &str, severity: &str, evidence: &[&str]) -> String {
 
 #[test]
 fn a_claim_that_stands_on_a_line_is_added_under_its_real_names() {
-    let report = combined(&claim("X-addr-1 guesses a password", "warning", &["E1"])).unwrap();
+    let report = combined(&claim("ATTACKER guesses a password", "warning", &["E1"])).unwrap();
     let finding = &report.findings[0];
     assert_eq!(
         finding.title,
@@ -133,7 +147,7 @@ fn what_stands_on_nothing_is_left_out() {
         ("one of them made up", &["E1", "E9"]),
         ("the digest's ids are not the question's", &["sshd/1:1"]),
         // A small model names the guest for the thief.
-        ("X-addr-2 guesses a password", &["E1"]),
+        ("FRIEND guesses a password", &["E1"]),
         ("192.0.2.77 guesses a password", &["E1"]),
     ] {
         let report = combined(&claim(title, "warning", evidence)).unwrap();
@@ -148,6 +162,40 @@ fn what_stands_on_nothing_is_left_out() {
 }
 
 #[test]
+fn what_no_line_shows_is_flagged() {
+    let words = "{\"summary\": \"203.0.113.99 failed 500 times at 03:33 as user \\\"mallory\\\", ATTACKER \
+                 once\"}";
+    let report = combined(words).unwrap();
+    assert_eq!(
+        report.unfounded,
+        [
+            "address 203.0.113.99",
+            "count 500",
+            "time 03:33",
+            "user mallory"
+        ]
+    );
+    assert!(
+        report
+            .summary
+            .contains("203.0.113.99 [not in the logs] failed 500 [not in the logs] times"),
+        "{}",
+        report.summary
+    );
+    assert!(
+        report
+            .to_text()
+            .contains("\nNot in the logs: address 203.0.113.99, count 500, ")
+    );
+    // A claim that is left out still says what it made up.
+    let report = combined(&claim("X-addr-zzzzzz guesses 77 times", "warning", &["E1"])).unwrap();
+    assert_eq!(report.unfounded, ["address X-addr-zzzzzz", "count 77"]);
+    // What is counted is no less in the evidence than what stands in a line.
+    let report = combined(&claim("1 failed from ATTACKER", "warning", &["E1"])).unwrap();
+    assert_eq!((report.findings.len(), report.unfounded.len()), (1, 0));
+}
+
+#[test]
 fn an_answer_may_stand_in_prose_and_is_made_safe_to_show() {
     let words = format!(
         "Sure!\n```json\n{}\n```",
@@ -159,7 +207,7 @@ fn an_answer_may_stand_in_prose_and_is_made_safe_to_show() {
 
 #[test]
 fn an_answer_that_was_cut_off_counts_as_far_as_it_came() {
-    let whole = claim("X-addr-1 guesses", "warning", &["E1"]);
+    let whole = claim("ATTACKER guesses", "warning", &["E1"]);
     let mut n_mended = 0;
     for (end, _) in whole.char_indices().skip(1) {
         let Ok(report) = combined(whole.split_at(end).0) else {

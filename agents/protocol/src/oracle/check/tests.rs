@@ -17,6 +17,7 @@ fn report() -> Report {
         advice: vec!["use keys".to_owned()],
         backend: "builtin".to_owned(),
         degraded: None,
+        unfounded: Vec::new(),
         anomaly: true,
     }
 }
