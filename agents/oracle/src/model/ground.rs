@@ -13,6 +13,9 @@ use crate::redact::words;
 /// Characters of a fact that are told.
 const TOLD_CHARS_MAX: usize = 100;
 
+/// Bytes of a text of the evidence that are looked at: far more than a model is told of one.
+const LOOKED_BYTES_MAX: usize = 4096;
+
 /// What sort of thing a text names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Sort {
@@ -68,6 +71,7 @@ impl Fact {
 impl Ground {
     /// What a text of the evidence shows.
     pub(crate) fn add(&mut self, text: &str) {
+        let (text, _) = text.split_at(text.floor_char_boundary(LOOKED_BYTES_MAX));
         for fact in facts(text) {
             for value in shown(&fact) {
                 self.values.insert((fact.sort, value));

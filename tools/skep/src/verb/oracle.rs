@@ -268,9 +268,19 @@ mod tests {
                 withheld: vec!["sshd/1:7".to_owned()],
             },
         };
-        insta::assert_snapshot!(text(&shown));
+        let url = "http://127.0.0.1:8080/v1/chat/completions";
+        assert_eq!(
+            text(&shown),
+            format!(
+                "oracle@n1 about w@n1, to openai small at {url}, 17 bytes:\n{{\"model\":\"small\"}}\n\n\
+                 Not shown to any model, because they speak to their reader: sshd/1:7\n"
+            )
+        );
         shown.preview.requests.clear();
-        insta::assert_snapshot!(text(&shown));
+        assert_eq!(
+            text(&shown),
+            "oracle@n1 has no language model: nothing of w@n1 leaves its host.\n"
+        );
     }
 
     #[test]

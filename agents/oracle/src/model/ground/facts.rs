@@ -42,104 +42,14 @@ static QUOTED: LazyLock<Regex> =
     LazyLock::new(|| pattern(r#"["'`“‘](?P<n>[A-Za-z_][\w.$-]+)["'`”’]"#));
 
 /// Words that follow `user` in a sentence and name nobody.
-const NO_NAMES: &[&str] = &[
-    "a",
-    "access",
-    "account",
-    "accounts",
-    "activity",
-    "agent",
-    "and",
-    "are",
-    "as",
-    "at",
-    "attempt",
-    "attempted",
-    "attempts",
-    "authentication",
-    "before",
-    "behavior",
-    "by",
-    "can",
-    "closed",
-    "connected",
-    "credentials",
-    "did",
-    "enumeration",
-    "exists",
-    "failed",
-    "failures",
-    "for",
-    "from",
-    "had",
-    "has",
-    "have",
-    "id",
-    "if",
-    "in",
-    "information",
-    "input",
-    "is",
-    "it",
-    "lockout",
-    "logged",
-    "login",
-    "logins",
-    "made",
-    "may",
-    "name",
-    "names",
-    "no",
-    "not",
-    "of",
-    "on",
-    "or",
-    "password",
-    "passwords",
-    "s",
-    "session",
-    "sessions",
-    "should",
-    "that",
-    "the",
-    "to",
-    "tried",
-    "tries",
-    "via",
-    "was",
-    "were",
-    "which",
-    "who",
-    "with",
-    "without",
-    "database",
-    "list",
-    "lists",
-    "management",
-    "space",
-    "could",
-    "does",
-    "do",
-    "but",
-    "after",
-    "during",
-    "being",
-    "been",
-    "using",
-    "because",
-    "names",
-    "so",
-    "then",
-    "when",
-    "while",
-    "there",
-    "this",
-    "these",
-    "those",
-    "an",
-    "any",
-    "all",
-];
+const NO_NAMES: &str = "\
+    a access account accounts activity after agent all an and any are as at attempt attempted \
+    attempts authentication because been before behavior being but by can closed connected \
+    could credentials database did do does during enumeration exists failed failures for from \
+    had has have id if in information input is it list lists lockout logged login logins made \
+    management may name names no not of on or password passwords s session sessions should so \
+    space that the then there these this those to tried tries using via was were when which \
+    while who with without";
 
 const MONTHS: &[&str] = &[
     "jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec",
@@ -149,56 +59,67 @@ fn pattern(pattern: &str) -> Regex {
     Regex::new(pattern).expect("a pattern written in code is one")
 }
 
-/// What a text names, in order; of what overlaps, the larger.
-pub(super) fn facts(text: &str) -> Vec<Fact> {
-    let mut facts: Vec<Fact> = Vec::new();
-    let mut add = |sort, start, end, value: Option<String>| {
+/// The facts of a text, of which none overlap.
+#[derive(Default)]
+struct Facts(Vec<Fact>);
+
+impl Facts {
+    /// Adds one where its place is free.
+    fn add(&mut self, sort: Sort, start: usize, end: usize, value: Option<String>) {
         let free = |fact: &Fact| end <= fact.start || fact.end <= start;
-        if let Some(value) = value.filter(|_| facts.iter().all(free)) {
-            facts.push(Fact {
+        if let Some(value) = value.filter(|_| self.0.iter().all(free)) {
+            self.0.push(Fact {
                 sort,
                 start,
                 end,
                 value,
             });
         }
-    };
+    }
+}
+
+/// What a text names, in order. Larger things come first, so that a number in an address is none.
+pub(super) fn facts(text: &str) -> Vec<Fact> {
+    let mut facts = Facts::default();
+    places(text, &mut facts);
+    times(text, &mut facts);
+    counts(text, &mut facts);
+    people(text, &mut facts);
+    facts.0.sort_by_key(|fact| fact.start);
+    facts.0
+}
+
+/// Addresses of all kinds, and pseudonyms.
+fn places(text: &str, facts: &mut Facts) {
     for url in URL.find_iter(text) {
-        add(
-            Sort::Address,
-            url.start(),
-            url.end(),
-            Some(url.as_str().to_owned()),
-        );
+        let value = Some(url.as_str().to_owned());
+        facts.add(Sort::Address, url.start(), url.end(), value);
     }
     for (start, end) in mails(text) {
-        add(Sort::User, start, end, Some(String::new()));
+        facts.add(Sort::User, start, end, Some(String::new()));
     }
     for found in PSEUDONYM.captures_iter(text) {
         let is_person = matches!(&*found["k"].to_lowercase(), "user" | "mail");
         let sort = if is_person { Sort::User } else { Sort::Address };
         let whole = found.get_match();
-        add(
-            sort,
-            whole.start(),
-            whole.end(),
-            Some(whole.as_str().to_lowercase()),
-        );
+        let value = Some(whole.as_str().to_lowercase());
+        facts.add(sort, whole.start(), whole.end(), value);
     }
     for (start, end) in addresses(text) {
         let named = text.get(start..end).unwrap_or_default();
-        let address = named
-            .parse::<IpAddr>()
-            .map(|address| address.to_canonical().to_string());
-        add(
-            Sort::Address,
-            start,
-            end,
-            Some(address.unwrap_or_else(|_| named.to_lowercase())),
-        );
+        let address = named.parse::<IpAddr>();
+        let address = address.map(|address| address.to_canonical().to_string());
+        let value = address.unwrap_or_else(|_| named.to_lowercase());
+        facts.add(Sort::Address, start, end, Some(value));
     }
-    let times: [(&Regex, fn(&Captures<'_>) -> Option<String>); 5] = [
-        (&ISO, |found| Some(found.get_match().as_str().to_owned())),
+}
+
+type Value = fn(&Captures<'_>) -> Option<String>;
+
+fn times(text: &str, facts: &mut Facts) {
+    let whole: Value = |found| Some(found.get_match().as_str().to_owned());
+    let times: [(&Regex, Value); 5] = [
+        (&ISO, whole),
         (&MONTH_DAY, day),
         (&DAY_MONTH, day),
         (&CLOCK, clock),
@@ -208,34 +129,36 @@ pub(super) fn facts(text: &str) -> Vec<Fact> {
         for found in regex.captures_iter(text) {
             let whole = found.get_match();
             // The `T` between a date and a time is neither's.
-            let start = found.name("h").map_or(whole.start(), |hour| hour.start());
-            add(Sort::Time, start, whole.end(), value(&found));
+            let hour = found.name("h").filter(|_| found.name("m").is_some());
+            let start = hour.map_or(whole.start(), |hour| hour.start());
+            facts.add(Sort::Time, start, whole.end(), value(&found));
         }
     }
+}
+
+fn counts(text: &str, facts: &mut Facts) {
     for found in NUMBER.captures_iter(text) {
         let whole = found.get_match();
-        add(
-            Sort::Count,
-            whole.start(),
-            whole.end(),
-            number(text, &found),
-        );
+        let value = number(text, &found);
+        facts.add(Sort::Count, whole.start(), whole.end(), value);
     }
     for found in WRITTEN.captures_iter(text) {
         let whole = found.get_match();
-        add(Sort::Count, whole.start(), whole.end(), written(&found));
+        facts.add(Sort::Count, whole.start(), whole.end(), written(&found));
     }
+}
+
+fn people(text: &str, facts: &mut Facts) {
     for found in USER.captures_iter(text).chain(QUOTED.captures_iter(text)) {
         let Some(name) = found.name("n") else {
             continue;
         };
         let trimmed = name.as_str().trim_end_matches(['.', '-']);
-        let is_name = !NO_NAMES.contains(&trimmed.to_lowercase().as_str());
+        let lower = trimmed.to_lowercase();
+        let is_name = !NO_NAMES.split(' ').any(|word| word == lower);
         let end = name.start() + trimmed.len();
-        add(Sort::User, name.start(), end, is_name.then(String::new));
+        facts.add(Sort::User, name.start(), end, is_name.then(String::new));
     }
-    facts.sort_by_key(|fact| fact.start);
-    facts
 }
 
 fn group<'t>(found: &Captures<'t>, name: &str) -> &'t str {
