@@ -65,8 +65,7 @@ impl Offline {
     }
 
     fn specs(&self) -> Result<Vec<Spec>, Failure> {
-        let specs: Result<Vec<Spec>, Failure> =
-            self.files.iter().map(|file| spec(file)).collect();
+        let specs: Result<Vec<Spec>, Failure> = self.files.iter().map(|file| spec(file)).collect();
         let specs = specs?;
         if specs.is_empty() {
             return Err(Failure::new(Kind::Input, "--offline without any file")

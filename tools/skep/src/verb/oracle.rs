@@ -97,7 +97,14 @@ impl Oracle {
 
 impl Show {
     fn offline(&self, globals: &Globals) -> Result<Vec<Shown>, Failure> {
-        let (_, report) = offline::read(&self.files, self.since, true, globals)?;
+        let files = offline::Offline {
+            files: self.files.clone(),
+            since_s: self.since,
+            include_details: true,
+            against: None,
+            fail_on: None,
+        };
+        let report = files.read(globals)?;
         let mut key = [0; 32];
         let (front, back) = key.split_at_mut(16);
         front.copy_from_slice(Uuid::new_v4().as_bytes());
@@ -249,9 +256,13 @@ fn text(shown: &Shown) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::ffi::OsString;
+
+    use clap::Parser;
     use skep_protocol::oracle::OutboundRequest;
 
     use super::*;
+    use crate::cli::{Cli, Verb};
 
     #[test]
     fn the_bytes_stand_as_they_are() {
@@ -293,21 +304,27 @@ mod tests {
         let text = r#"{"children": [{"universal_id": "o1", "name": "oracle", "config": {"backends": [
             {"type": "anthropic", "url": "http://127.0.0.1:9", "model": "m", "api_key": {"$secret": "env:NO_SUCH_KEY"}}]}}]}"#;
         fs::write(&directive, text).unwrap();
-        let show = Show {
-            collectors: Vec::new(),
-            offline: true,
-            directive: Some(directive),
-            since: None,
-            files: vec![format!("sshd={}", log.display())],
+        let file = format!("sshd={}", log.display());
+        let typed = [
+            "skep",
+            "oracle",
+            "preview",
+            "--offline",
+            &file,
+            "--directive",
+        ];
+        let typed = typed
+            .map(OsString::from)
+            .into_iter()
+            .chain([directive.into()]);
+        let cli = Cli::try_parse_from(typed).unwrap();
+        let Verb::Oracle(Oracle {
+            what: What::Preview(show),
+        }) = cli.verb
+        else {
+            panic!("another verb")
         };
-        let globals = Globals {
-            home: None,
-            bundle: None,
-            at: None,
-            format: OutputFormat::Text,
-            quiet: true,
-            verbose: 0,
-        };
+        let globals = cli.globals;
         let shown = show.offline(&globals).unwrap();
         let request = &shown[0].preview.requests[0];
         assert_eq!(shown[0].oracle, "o1");
