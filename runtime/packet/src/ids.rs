@@ -371,18 +371,18 @@ mod tests {
 
     #[test]
     fn a_name_says_what_is_wrong_with_it() {
-        assert_eq!(NodeId::new(""), Err(IdError::Empty { what: "node id" }));
+        assert_eq!(NodeId::new(""), Err(IdError::Empty { what: "a node id" }));
         assert_eq!(
             NodeId::new("web 1"),
             Err(IdError::Character {
-                what: "node id",
+                what: "a node id",
                 found: ' '
             })
         );
         assert_eq!(
             NodeId::new(&"x".repeat(97)),
             Err(IdError::TooLong {
-                what: "node id",
+                what: "a node id",
                 got: 97,
                 max: 96
             })

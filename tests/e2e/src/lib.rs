@@ -19,8 +19,8 @@ mod wait;
 pub use crate::{
     cache::cache_folder,
     daemons::{
-        Apache, Dovecot, Fail2ban, Journal, MailProtocol, Model, Postfix, Relay, Rsyslog, Silent, Sshd,
-        mail_client,
+        Apache, Dovecot, Fail2ban, Journal, MailProtocol, Model, Postfix, Relay, Rsyslog, Silent,
+        Sshd, mail_client,
     },
     groups::{GROUPS, Group, Need, Skip},
     image::{Image, PACKAGES},

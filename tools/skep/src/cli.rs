@@ -7,7 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::verb::{
     agent::Agent, audit::Audit, authority::Authority, call::Call, cases::Cases, check::Check,
     completions::Completions, digest::Digest, explain::Explain, init::Init, invite::Invite,
-    join::Join, operator::Operator, oracle::Oracle, renew::Renew, revoke::Revoke, tree::Tree, up::Up,
+    join::Join, operator::Operator, oracle::Oracle, renew::Renew, revoke::Revoke, tree::Tree,
+    up::Up,
 };
 
 const EXIT_CODES: &str = "\

@@ -212,7 +212,7 @@ fn oracles(path: &PathBuf) -> Result<Vec<(String, Config)>, Failure> {
         let config = config.map_err(|error| Failure::of(Kind::Directive, &error))?;
         Ok((agent.id.to_string(), config))
     };
-    oracles.map(|agent| config(&agent)).collect()
+    oracles.map(config).collect()
 }
 
 /// An oracle with a model of OpenAI's, for those who have none yet.
