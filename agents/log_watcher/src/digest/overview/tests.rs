@@ -149,6 +149,7 @@ fn an_analysis_stands_in_the_place_of_the_thresholds() {
     let by_rules = overview(&report, None, None);
     assert_eq!(by_rules.severity, Severity::Warning);
     let analysis = |severity, finding| Report {
+        unfounded: Vec::new(),
         severity,
         summary: "all is as usual".to_owned(),
         findings: vec![Finding {
