@@ -175,14 +175,6 @@ pub(super) const RULES: &[Rule] = &[
         1,
     ),
     rule(
-        "logins",
-        "brute_force",
-        Severity::Warning,
-        By::Source,
-        &["failed"],
-        GUESSES_MIN,
-    ),
-    rule(
         "sudo",
         "sudo_denied",
         Severity::Warning,

@@ -7,7 +7,7 @@ use skep_directive::{Code, Plan, check, json_schema};
 
 use crate::{
     catalogue::catalogue,
-    fixtures::{folder, texts},
+    fixtures::{folder, good, texts},
 };
 
 fn plan(text: &str) -> Plan {
@@ -187,7 +187,7 @@ fn every_code_is_documented() {
 #[test]
 fn the_composed_schema_takes_the_good_directives() {
     let schema = json_schema(catalogue());
-    for (name, text) in texts("").into_iter().chain(texts("trio")) {
+    for (name, text) in good() {
         let findings = skep_directive::check_schema(&text, &schema);
         let codes: Vec<_> = findings.iter().map(|finding| finding.code).collect();
         assert_eq!(codes, [], "{name}");

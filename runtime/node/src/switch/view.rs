@@ -55,7 +55,14 @@ impl View {
 
     pub(super) fn set_state(&self, node: &NodeId, state: MemberState) {
         let mut shown = self.shown();
-        shown.others.entry(node.clone()).or_insert((None, state)).1 = state;
+        match shown.others.get_mut(node) {
+            Some(known) => known.1 = state,
+            // Who is gone and was never known here is nobody's business, a revoked one least of all.
+            None if matches!(state, MemberState::Alive | MemberState::Suspect) => {
+                shown.others.insert(node.clone(), (None, state));
+            }
+            None => {}
+        }
     }
 
     pub(super) fn forget(&self, node: &NodeId) {
