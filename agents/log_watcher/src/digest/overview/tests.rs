@@ -144,6 +144,19 @@ fn what_is_not_read_needs_a_person() {
 }
 
 #[test]
+fn a_service_that_a_host_does_not_run_needs_nobody() {
+    let mut report = digest("httpd requests 0");
+    let coverage = &mut report.collectors.0[0].1.coverage;
+    coverage.errors.push(SourceProblem {
+        source: "httpd".to_owned(),
+        problem: "none of its usual files is in /var/log/apache2".to_owned(),
+        cure: "leave httpd out".to_owned(),
+    });
+    let found = overview(&report, None, None);
+    assert_eq!((found.severity, found.needs), (Severity::Info, Vec::new()));
+}
+
+#[test]
 fn an_analysis_stands_in_the_place_of_the_thresholds() {
     let mut report = digest("sshd failed 100000");
     let by_rules = overview(&report, None, None);
