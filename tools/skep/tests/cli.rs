@@ -71,6 +71,8 @@ fn every_verb_has_its_help() {
         &["tree"],
         &["digest"],
         &["explain"],
+        &["oracle"],
+        &["oracle", "preview"],
         &["call"],
         &["agent"],
         &["agent", "inject"],
