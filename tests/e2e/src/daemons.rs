@@ -29,4 +29,4 @@ pub use self::{
 };
 
 /// How long a daemon may take to answer after its start.
-const READY_WITHIN: Duration = Duration::from_secs(30);
+const READY_WITHIN: Duration = Duration::from_secs(60);
