@@ -125,6 +125,11 @@ impl Rogue {
             .unwrap();
     }
 
+    /// Ends its connections and hears nobody any more, so that another one may come under its name.
+    pub async fn leave(&self) {
+        self.mesh.shutdown().await;
+    }
+
     /// Waits until the node acknowledges a packet: then it was taken.
     ///
     /// # Panics

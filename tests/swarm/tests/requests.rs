@@ -110,6 +110,8 @@ async fn a_restart_does_not_make_a_node_forget_what_it_ran() {
     let mut siege = Siege::begin("replayed-later").await;
     let proof = siege.proof("test.echo", "t-1");
     siege.taken("test.echo", "t-1", &proof).await;
+    // The node would dial it at its old address, and keep that connection.
+    siege.rogue.leave().await;
     siege.host.down().await;
     siege.host.up().await;
     let address = siege.host.node().listening().await.unwrap();
