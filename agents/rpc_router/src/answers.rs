@@ -178,7 +178,7 @@ pub(crate) fn outcome(answer: Result<Answer, AskError>) -> Option<(Address, Outc
 /// An origin whose node refused the request: its answer is no, or it cannot take it.
 fn refused(reason: Refusal) -> Outcome {
     match reason {
-        Refusal::NotServed | Refusal::AgentDown | Refusal::MailboxFull => {
+        Refusal::NotServed | Refusal::StandsBy | Refusal::AgentDown | Refusal::MailboxFull => {
             Outcome::Lost(format!("it did not take the request: {}", reason.name()))
         }
         Refusal::Denied => {

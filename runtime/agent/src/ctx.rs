@@ -5,7 +5,7 @@ use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use skep_packet::{
-    Address, Class, HandlerName, NodeId, Now, RolePattern, Scope, Token, encode_content,
+    Address, Class, HandlerName, NodeId, Now, RoleName, RolePattern, Scope, Token, encode_content,
 };
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -118,6 +118,18 @@ impl<A: Agent> Ctx<A> {
     #[must_use]
     pub fn endpoints(&self, pattern: &RolePattern, scope: Scope) -> Vec<Endpoint> {
         self.inner.port.endpoints(pattern, scope)
+    }
+
+    /// Whether this agent is one of those that a packet for `role` may go to now.
+    ///
+    /// An agent that works on its own at an exclusive role asks before each round: where it stands
+    /// by, another one does the work. That is no lock: during a partition each side has one, and at
+    /// a hand-over the former may still end what it began.
+    #[must_use]
+    pub fn serves(&self, role: &RoleName) -> bool {
+        let found = self.endpoints(&role.clone().into(), Scope::Node);
+        let own = self.address();
+        found.iter().any(|endpoint| endpoint.address == *own)
     }
 
     /// Sends a packet; a durable one is on disk when this returns.

@@ -3,7 +3,7 @@
 use std::{net::SocketAddr, path::PathBuf};
 
 use serde::{Deserialize, Serialize};
-use skep_packet::{AgentCard, AgentName, Descriptor, Level, MemberState, NodeId};
+use skep_packet::{AgentCard, AgentName, Descriptor, Level, MemberState, NodeId, RoleName};
 
 /// The node's TLS certificate chain and key, for listeners to people.
 #[derive(Clone)]
@@ -46,6 +46,9 @@ pub struct TreeAgent {
     /// What its node tells everybody.
     #[serde(flatten)]
     pub card: AgentCard,
+    /// Exclusive roles that it leaves to another agent for now, as the node that was asked sees it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stands_by: Vec<RoleName>,
     /// Its observable state; only of agents on the node that was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub state: Option<serde_json::Value>,
@@ -92,6 +95,7 @@ impl TreeNode {
     pub fn of(descriptor: &Descriptor, state: MemberState) -> Self {
         let agent = |card: &AgentCard| TreeAgent {
             card: card.clone(),
+            stands_by: Vec::new(),
             state: None,
         };
         Self {

@@ -25,7 +25,7 @@ use skep_swarm::{
     asks::{AskId, Asks},
     delivery::{self, Delivery},
     membership::{Membership, MembershipConfig},
-    roles::RoleIndex,
+    roles::{Newcomer, RoleIndex},
 };
 use tokio::{sync::mpsc, time::sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,8 @@ pub(crate) struct Parts {
     pub(crate) roles: Arc<ArcSwap<RoleIndex>>,
     pub(crate) view: Arc<View>,
     pub(crate) descriptor: Descriptor,
+    /// Whether other nodes of the swarm are known from before this start.
+    pub(crate) was_enrolled: bool,
     pub(crate) delivery: Delivery,
     pub(crate) inputs: mpsc::Receiver<Input>,
     pub(crate) completions: commits::Completions,
@@ -78,6 +80,7 @@ pub(crate) struct Switch {
     askers: HashMap<AskId, mpsc::Sender<AskEvent>>,
     membership: Membership,
     members: Members,
+    newcomer: Newcomer,
     local: Local,
     /// Which requests of operators have run here.
     requests: RequestGuard,
@@ -100,6 +103,7 @@ impl Switch {
         Self {
             commits: Commits::new(parts.store, tx),
             members: Members::new(parts.descriptor),
+            newcomer: Newcomer::new(parts.was_enrolled),
             local: Local::default(),
             requests: RequestGuard::new(now.unix_ms),
             asks: Asks::new(),
@@ -155,6 +159,7 @@ impl Switch {
             self.delivery.next_wake(),
             self.asks.next_wake(),
             self.membership.next_wake(),
+            self.newcomer.next_wake(),
         ];
         cores.into_iter().chain([sealer]).flatten().min()
     }
@@ -164,6 +169,9 @@ impl Switch {
         self.delivery.on_timeout(now);
         self.asks.on_timeout(now);
         self.membership.on_timeout(now);
+        if self.newcomer.on_timeout(now) {
+            self.own_changed();
+        }
     }
 
     fn take_in(&mut self, input: Input) {

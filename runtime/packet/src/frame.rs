@@ -217,6 +217,9 @@ pub enum Refusal {
     Future,
     /// This node has no such agent, or the agent no longer serves the role.
     NotServed,
+    /// Another endpoint serves this exclusive role, or this node does not know yet who does: choose
+    /// again.
+    StandsBy,
     /// The agent has no such handler.
     NoHandler,
     /// The handler does not admit this caller.
@@ -233,7 +236,7 @@ pub enum Refusal {
 
 impl Refusal {
     /// Every reason, for counters that start at zero.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Oversized,
         Self::Truncated,
         Self::Malformed,
@@ -252,6 +255,7 @@ impl Refusal {
         Self::Expired,
         Self::Future,
         Self::NotServed,
+        Self::StandsBy,
         Self::NoHandler,
         Self::Denied,
         Self::MailboxFull,
@@ -282,6 +286,7 @@ impl Refusal {
             Self::Expired => "expired",
             Self::Future => "future",
             Self::NotServed => "not_served",
+            Self::StandsBy => "stands_by",
             Self::NoHandler => "no_handler",
             Self::Denied => "denied",
             Self::MailboxFull => "mailbox_full",

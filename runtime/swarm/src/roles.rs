@@ -6,11 +6,13 @@
 mod choose;
 mod endpoint;
 mod index;
+mod newcomer;
 mod slice;
 
 pub use choose::{Choice, NEAR_MAX, NoEndpoint};
 pub use endpoint::{Endpoint, NodeEntry};
 pub use index::RoleIndex;
+pub use newcomer::{NEWCOMER_TIME, Newcomer};
 
 #[cfg(test)]
 mod tests;

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     disk::{Effect, Then, Transaction},
-    node::{ANY, SPECIAL, name},
+    node::{ANY, SOLE, SPECIAL, name},
     world::{Broken, Event, World, nanos},
 };
 
@@ -70,7 +70,7 @@ impl World {
         if !self.nodes[idx].up {
             return;
         }
-        match self.rng.random_range(0..6) {
+        match self.rng.random_range(0..7) {
             0..3 => self.send_durable(idx),
             3 => self.send_accepted(idx),
             4 => self.ask(
@@ -80,6 +80,7 @@ impl World {
                     sticky: Bytes::from_static(b"session"),
                 },
             ),
+            5 => self.ask(idx, SOLE, Spread::All),
             _ => self.ask(idx, SPECIAL, Spread::All),
         }
         self.drain(idx);
@@ -91,9 +92,10 @@ impl World {
         for _ in 0..n_packets {
             let id = self.packet_id();
             let target = self.rng.random_range(0..self.nodes.len());
-            let to = match self.rng.random_range(0..3) {
+            let to = match self.rng.random_range(0..4) {
                 0 => role(ANY),
                 1 => role(SPECIAL),
+                2 => role(SOLE),
                 _ => Destination::Agent(agent("worker", target), handler("cmd_do")),
             };
             let mut one = outgoing(id, Class::Durable, agent("boss", idx), to);
@@ -131,7 +133,7 @@ impl World {
 
     fn send_accepted(&mut self, idx: usize) {
         let (id, now) = (self.packet_id(), self.now(idx));
-        let to = *[ANY, SPECIAL].choose(&mut self.rng).unwrap_or(&ANY);
+        let to = *[ANY, SPECIAL, SOLE].choose(&mut self.rng).unwrap_or(&ANY);
         let packet = outgoing(id, Class::Accepted, agent("boss", idx), role(to));
         if self.nodes[idx].delivery.send(now, packet).is_ok() {
             let node = self.nodes[idx].name.clone();

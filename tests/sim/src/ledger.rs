@@ -26,6 +26,8 @@ pub enum Violation {
     Stuck(PacketId, String),
     /// A durable packet was given up though it had a target all the time.
     Buried(PacketId, DeadReason),
+    /// A packet was taken by one that knew of another which comes first, or did not know yet.
+    StoodBy(PacketId, Address),
     /// Nobody was told what became of an accepted packet.
     Untold(PacketId, NodeId),
     /// An ask did not end by its deadline.

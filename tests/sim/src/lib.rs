@@ -20,6 +20,7 @@ mod node;
 mod outputs;
 mod papers;
 mod seal;
+mod sole;
 mod trace;
 mod world;
 

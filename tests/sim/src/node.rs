@@ -14,14 +14,14 @@ use skep_swarm::{
     asks::Asks,
     delivery::{self, Delivery, DeliveryConfig, InboxState},
     membership::{self, Membership, MembershipConfig},
-    roles::{NodeEntry, RoleIndex},
+    roles::{Newcomer, NodeEntry, RoleIndex},
 };
 use uuid::Uuid;
 
 use crate::{
     clock::Clock,
     disk::{Disk, Transaction},
-    papers, seal,
+    papers, seal, sole,
 };
 
 /// Most packets in a node's mailboxes.
@@ -29,6 +29,9 @@ pub(crate) const MAILBOX_MAX: usize = 32;
 
 /// The role that every node serves.
 pub(crate) const ANY: &str = "work.any";
+
+/// The role that every node offers and one serves at a time.
+pub(crate) const SOLE: &str = "work.sole";
 
 /// The role that only the first two nodes serve.
 pub(crate) const SPECIAL: &str = "work.special";
@@ -61,6 +64,7 @@ pub(crate) struct SimNode {
     pub(crate) delivery: Delivery,
     pub(crate) asks: Asks,
     pub(crate) index: RoleIndex,
+    pub(crate) newcomer: Newcomer,
     pub(crate) known: BTreeMap<NodeId, Descriptor>,
     pub(crate) sealer: Sealer,
     pub(crate) opener: Opener,
@@ -97,6 +101,7 @@ impl SimNode {
             delivery: Self::delivery(&name, &disk, start),
             asks: Asks::new(),
             index: RoleIndex::new(name.clone()),
+            newcomer: Newcomer::new(true),
             idx,
             up: true,
             boot_n: 0,
@@ -145,6 +150,8 @@ impl SimNode {
         self.mailbox.clear();
         self.queue.clear();
         self.fsyncing = false;
+        self.newcomer = Newcomer::new(true);
+        self.newcomer.listens(start.now);
         let own = self.descriptor();
         self.membership
             .handle(start.now, membership::Input::OwnVersion(own.version));
@@ -156,9 +163,14 @@ impl SimNode {
 
     /// What this node tells of itself.
     pub(crate) fn descriptor(&self) -> Descriptor {
-        let mut agents = vec![card("boss", &[]), card("worker", &[ANY])];
+        let first = sole::priority(self.idx);
+        let mut agents = vec![
+            card("boss", &[], first),
+            card("worker", &[ANY], first),
+            card("sole", &[SOLE], first),
+        ];
         if self.idx < 2 {
-            agents.push(card("special", &[SPECIAL]));
+            agents.push(card("special", &[SPECIAL], first));
         }
         Descriptor {
             swarm: swarm(),
@@ -178,7 +190,11 @@ impl SimNode {
     /// Takes a descriptor into the role index.
     pub(crate) fn offer(&mut self, now: Now, descriptor: &Descriptor, alive: bool) {
         let all: RolePattern = "*".parse().expect("a star is a pattern");
-        self.index = self.index.with(NodeEntry::new(descriptor, &[all], alive));
+        let mut entry = NodeEntry::new(descriptor, &[all], alive);
+        if descriptor.node == self.name && self.newcomer.waits() {
+            entry = entry.waiting();
+        }
+        self.index = self.index.with(entry);
         let index = Arc::new(self.index.clone());
         self.delivery.handle(now, delivery::Input::Roles(index));
     }
@@ -195,8 +211,25 @@ impl SimNode {
         }
     }
 
+    /// Whether, by this node's own view, another endpoint serves an exclusive role of its agent.
+    pub(crate) fn stands_by(&self, packet: &Packet) -> bool {
+        let role = packet.role.as_ref();
+        role.is_some_and(|role| self.index.stands_by(&packet.target, role))
+    }
+
     pub(crate) fn serves(&self, agent: &str) -> bool {
-        matches!(agent, "boss" | "worker") || (agent == "special" && self.idx < 2)
+        matches!(agent, "boss" | "worker" | "sole") || (agent == "special" && self.idx < 2)
+    }
+
+    /// Does what is due.
+    pub(crate) fn on_timeout(&mut self, now: Now) {
+        self.membership.on_timeout(now);
+        self.delivery.on_timeout(now);
+        self.asks.on_timeout(now);
+        if self.newcomer.on_timeout(now) {
+            let own = self.descriptor();
+            self.offer(now, &own, true);
+        }
     }
 
     /// When it wants to be woken, in the world's time.
@@ -206,6 +239,7 @@ impl SimNode {
             self.delivery.next_wake(),
             self.asks.next_wake(),
             self.sealer.next_wake(),
+            self.newcomer.next_wake(),
         ];
         let wake_ns = wakes.into_iter().flatten().min().filter(|_| self.up);
         wake_ns.map(|mono_ns| self.clock.world_ns(mono_ns))
@@ -216,13 +250,13 @@ fn sealer(idx: usize, boot: BootId) -> Sealer {
     Sealer::new(swarm(), papers::key_of(idx), boot)
 }
 
-fn card(agent: &str, roles: &[&str]) -> AgentCard {
+fn card(agent: &str, roles: &[&str], sole_priority: u32) -> AgentCard {
     let served = |role: &&str| ServedRole {
         role: role.parse().expect("a role of the simulation"),
         handler: HandlerName::new("cmd_do").expect("a handler of the simulation"),
         scope: Scope::Swarm,
-        priority: 100,
-        exclusive: false,
+        priority: if *role == SOLE { sole_priority } else { 100 },
+        exclusive: *role == SOLE,
     };
     AgentCard {
         agent: agent.parse().expect("an agent of the simulation"),

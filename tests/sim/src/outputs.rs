@@ -12,7 +12,7 @@ use crate::{
     disk::{Then, Transaction},
     network::Message,
     node::{MAILBOX_MAX, index_of, name},
-    world::{Event, World},
+    world::{Broken, Event, World},
 };
 
 impl World {
@@ -191,9 +191,15 @@ impl World {
         if !node.serves(packet.target.agent.as_str()) {
             return Outcome::Refused(skep_packet::Refusal::NotServed);
         }
+        let forgets = self.scenario.broken == Some(Broken::NeverStandsBy);
+        if node.stands_by(&packet) && !forgets {
+            return Outcome::Refused(skep_packet::Refusal::StandsBy);
+        }
         if node.mailbox.len() >= MAILBOX_MAX {
             return Outcome::Refused(skep_packet::Refusal::MailboxFull);
         }
+        self.check_taken(idx, &packet);
+        let node = &mut self.nodes[idx];
         let was_empty = node.mailbox.is_empty();
         node.mailbox.push_back((packet, durable));
         if was_empty {

@@ -27,6 +27,8 @@ pub enum Broken {
     ForgetIds,
     /// It takes any signature for a good one.
     BelieveAll,
+    /// It takes packets for a role that another one serves.
+    NeverStandsBy,
 }
 
 /// What one run is like. All of it follows from the seed where it says nothing.
@@ -315,7 +317,7 @@ impl World {
                 }
             }
         }
-        None
+        self.disagreement()
     }
 
     fn check_order(&mut self) {
@@ -376,10 +378,7 @@ impl World {
                 .is_some_and(|wake_ns| wake_ns <= self.now_ns)
             {
                 let now = self.now(idx);
-                let node = &mut self.nodes[idx];
-                node.membership.on_timeout(now);
-                node.delivery.on_timeout(now);
-                node.asks.on_timeout(now);
+                self.nodes[idx].on_timeout(now);
                 self.sign(idx);
                 self.drain(idx);
             }

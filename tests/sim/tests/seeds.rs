@@ -103,3 +103,10 @@ fn a_node_that_believes_any_signature_is_caught() {
         matches!(found, Violation::Forged(_))
     }));
 }
+
+#[test]
+fn a_node_that_never_stands_by_is_caught() {
+    assert!(is_caught(Broken::NeverStandsBy, |found| {
+        matches!(found, Violation::StoodBy(..))
+    }));
+}

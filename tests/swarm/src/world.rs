@@ -7,6 +7,7 @@ use skep_directive::{AgentKind, AgentPlan, Catalogue, PacketSigning, Plan, RoleP
 use skep_identity::{INVITE_LIFE_MS, Identity, Invite, JoinRequest, PeerHint};
 use skep_node::{Clock, LiveDirective, Node, NodeConfig, NodeSettings, home::Home};
 use skep_packet::{AgentName, NodeId, RoleBinding, encode};
+use tokio::runtime::Runtime;
 
 use crate::{Bee, Probe};
 
@@ -50,6 +51,8 @@ pub struct Host {
     /// What it runs instead, where the test writes a directive.
     directive: Option<String>,
     node: Option<Node>,
+    /// What the node runs on, where it is to be killed.
+    runtime: Option<Runtime>,
 }
 
 impl World {
@@ -89,13 +92,8 @@ impl World {
     pub async fn first_with(&self, name: &str, tune: fn(&mut AgentPlan)) -> Host {
         let home = Home::open(&self.path(name)).unwrap();
         home.found(Some(self.node_id(name))).unwrap();
-        let mut host = Host {
-            home,
-            listen: "127.0.0.1:0".parse().unwrap(),
-            tune,
-            directive: None,
-            node: None,
-        };
+        let mut host = Host::of(home);
+        host.tune = tune;
         host.up().await;
         host
     }
@@ -104,29 +102,24 @@ impl World {
     pub async fn first_live(&self, name: &str, directive: &str) -> Host {
         let home = Home::open(&self.path(name)).unwrap();
         home.found(Some(self.node_id(name))).unwrap();
-        let mut host = Host {
-            home,
-            listen: "127.0.0.1:0".parse().unwrap(),
-            tune: |_| {},
-            directive: Some(directive.to_owned()),
-            node: None,
-        };
+        let mut host = Host::of(home);
+        host.directive = Some(directive.to_owned());
         host.up().await;
         host
     }
 
     /// A host that joins the swarm of `first`, with its node running.
     pub async fn join(&self, first: &Host, name: &str) -> Host {
+        self.join_with(first, name, |_| {}).await
+    }
+
+    /// The same, with a probe whose plan the test changes.
+    pub async fn join_with(&self, first: &Host, name: &str, tune: fn(&mut AgentPlan)) -> Host {
         let invite = first.home.invite(INVITE_LIFE_MS, self.now_ms()).unwrap();
         let home = Home::open(&self.path(name)).unwrap();
         self.enrol(&home, invite, name).await;
-        let mut host = Host {
-            home,
-            listen: "127.0.0.1:0".parse().unwrap(),
-            tune: |_| {},
-            directive: None,
-            node: None,
-        };
+        let mut host = Host::of(home);
+        host.tune = tune;
         host.up().await;
         host
     }
@@ -152,13 +145,7 @@ impl World {
         let (answer, _) = authority.enrol(&request, vec![hint], then_ms).unwrap();
         home.finish_join(prepared, &encode(&answer), then_ms)
             .unwrap();
-        let mut host = Host {
-            home,
-            listen: "127.0.0.1:0".parse().unwrap(),
-            tune: |_| {},
-            directive: None,
-            node: None,
-        };
+        let mut host = Host::of(home);
         host.up().await;
         host
     }
@@ -188,6 +175,17 @@ impl World {
 }
 
 impl Host {
+    fn of(home: Home) -> Self {
+        Self {
+            home,
+            listen: "127.0.0.1:0".parse().unwrap(),
+            tune: |_| {},
+            directive: None,
+            node: None,
+            runtime: None,
+        }
+    }
+
     /// The host's home.
     #[must_use]
     pub fn home(&self) -> &Home {
@@ -222,9 +220,27 @@ impl Host {
             program: "test".to_owned(),
             settings: NodeSettings::default(),
         };
-        let node = Node::start(config).unwrap();
+        // On a runtime of its own, so that it can end at once with everything it does.
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .unwrap();
+        let started = runtime.spawn(async { Node::start(config) });
+        let node = started.await.unwrap().unwrap();
         self.listen = node.listening().await.unwrap();
         self.node = Some(node);
+        self.runtime = Some(runtime);
+    }
+
+    /// Ends the node in the middle of whatever it does, without a word to anybody.
+    ///
+    /// # Panics
+    /// Where none runs.
+    pub fn kill(&mut self) {
+        let runtime = self.runtime.take().expect("the node runs");
+        runtime.shutdown_background();
+        self.node = None;
     }
 
     /// The directive that the next start finds in the file.
@@ -235,6 +251,9 @@ impl Host {
     /// Stops the node in order.
     pub async fn down(&mut self) {
         self.node.take().expect("the node runs").stop().await;
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 
     /// The context of the node's probe.
@@ -254,6 +273,15 @@ impl Host {
                 .then_some(())
         })
         .await;
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // A runtime may not be dropped where a test awaits.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
     }
 }
 

@@ -102,18 +102,19 @@ impl Base {
         let clock = Clock::start();
         let told = told(&mut config, &store, &me, clock)?;
         let (switch, inputs) = mpsc::channel(SWITCH_QUEUE_MAX);
+        let roles = Arc::new(ArcSwap::from_pointee(RoleIndex::new(node)));
         let base = Self {
             clock,
             store,
             switch: Handle::new(switch),
             keys: Arc::new(ArcSwapOption::empty()),
             listening: Arc::default(),
-            view: Arc::new(View::new(descriptor(&me, &config))),
+            view: Arc::new(View::new(descriptor(&me, &config), roles.clone())),
             tasks: TaskTracker::new(),
             fatal,
             renew: Arc::default(),
             metrics: Arc::new(Metrics::new()),
-            roles: Arc::new(ArcSwap::from_pointee(RoleIndex::new(node))),
+            roles,
             statuses: Arc::default(),
             told: Mutex::new(told),
             me,
@@ -131,10 +132,17 @@ impl Base {
             roles: self.roles.clone(),
             view: self.view.clone(),
             descriptor: descriptor(&self.me, &self.config),
+            was_enrolled: self.was_enrolled()?,
             delivery: delivery(&self.store, &self.me, self.clock)?,
             inputs,
             completions: switch::completions(),
         })
+    }
+
+    fn was_enrolled(&self) -> Result<bool, NodeError> {
+        let stored = self.store.rows(Table::Peers);
+        let stored = stored.map_err(|error| NodeError::Read(Box::new(error)))?;
+        Ok(!stored.is_empty() || !self.config.home.first_peers()?.is_empty())
     }
 
     fn door(&self) -> Arc<dyn Door> {

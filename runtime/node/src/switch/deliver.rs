@@ -110,7 +110,8 @@ impl Switch {
         }
     }
 
-    /// The agent is of this node, and serves the role it was found by, for this sender.
+    /// The agent is of this node, and serves the role it was found by, for this sender; and no other
+    /// one serves it instead.
     fn check_served(&self, packet: &Packet) -> Result<(), Refusal> {
         let card = self
             .members
@@ -125,11 +126,14 @@ impl Switch {
                 && served.handler == packet.handler
                 && (near || served.scope == Scope::Swarm)
         });
-        if serves {
-            Ok(())
-        } else {
-            Err(Refusal::NotServed)
+        if !serves {
+            return Err(Refusal::NotServed);
         }
+        // By this node's own view: a sender whose view is another one chooses again.
+        if self.roles.load().stands_by(&packet.target, role) {
+            return Err(Refusal::StandsBy);
+        }
+        Ok(())
     }
 
     /// Who stands behind a packet: the operator whose proof it carries, else the agent that sent it.

@@ -80,6 +80,10 @@ impl Switch {
         let everything: Vec<RolePattern> = "*".parse().into_iter().collect();
         // Roles that the passport does not cover still serve this node.
         let entry = NodeEntry::new(own, &everything, true);
+        let entry = match self.newcomer.waits() {
+            true => entry.waiting(),
+            false => entry,
+        };
         self.set_index(self.roles.load().with(entry));
         self.view.set_own(self.members.own.clone());
         self.sign_descriptor();

@@ -84,6 +84,7 @@ impl Switch {
         self.seat = Some(seat);
         self.publish_keyring();
         self.tell_enrolled();
+        self.newcomer.listens(now);
         self.own_changed();
     }
 

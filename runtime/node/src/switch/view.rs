@@ -6,8 +6,10 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
+use arc_swap::ArcSwap;
 use skep_agent::{NodeState, NodeTree, TreeNode};
-use skep_packet::{AgentHealth, Descriptor, MemberState, NodeId};
+use skep_packet::{Address, AgentHealth, Descriptor, MemberState, NodeId};
+use skep_swarm::roles::RoleIndex;
 
 /// Kinds of dead letters that are counted apart; further ones are counted together.
 const LETTERS_MAX: usize = 1024;
@@ -15,6 +17,7 @@ const LETTERS_MAX: usize = 1024;
 /// The swarm as this node sees it.
 #[derive(Debug)]
 pub(crate) struct View {
+    roles: Arc<ArcSwap<RoleIndex>>,
     shown: Mutex<Shown>,
 }
 
@@ -27,7 +30,7 @@ struct Shown {
 }
 
 impl View {
-    pub(crate) fn new(own: Descriptor) -> Self {
+    pub(crate) fn new(own: Descriptor, roles: Arc<ArcSwap<RoleIndex>>) -> Self {
         let shown = Shown {
             own,
             others: BTreeMap::new(),
@@ -35,6 +38,7 @@ impl View {
             dead_letters: BTreeMap::new(),
         };
         Self {
+            roles,
             shown: Mutex::new(shown),
         }
     }
@@ -99,11 +103,12 @@ impl View {
 
     /// The swarm, this node first.
     pub(crate) fn tree(&self) -> NodeTree {
+        let roles = self.roles.load();
         let shown = self.shown();
-        let own = TreeNode::of(&shown.own, MemberState::Alive);
+        let own = shown_node(&shown.own, MemberState::Alive, &roles);
         let other = |(node, (descriptor, state)): (&NodeId, &(Option<Arc<Descriptor>>, _))| {
             match descriptor {
-                Some(descriptor) => TreeNode::of(descriptor, *state),
+                Some(descriptor) => shown_node(descriptor, *state, &roles),
                 None => TreeNode {
                     node: node.clone(),
                     state: *state,
@@ -143,4 +148,16 @@ impl View {
         sick.map(|card| (card.agent.to_string(), card.health))
             .collect()
     }
+}
+
+/// A node, and which of its exclusive roles it leaves to others.
+fn shown_node(descriptor: &Descriptor, state: MemberState, roles: &RoleIndex) -> TreeNode {
+    let mut node = TreeNode::of(descriptor, state);
+    for agent in &mut node.agents {
+        let address = Address::new(agent.card.agent.clone(), descriptor.node.clone());
+        let exclusive = agent.card.roles.iter().filter(|served| served.exclusive);
+        let waits = exclusive.filter(|served| roles.stands_by(&address, &served.role));
+        agent.stands_by = waits.map(|served| served.role.clone()).collect();
+    }
+    node
 }

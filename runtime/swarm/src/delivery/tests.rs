@@ -1,3 +1,4 @@
+mod exclusive;
 mod pair;
 
 use std::time::Duration;
@@ -134,6 +135,7 @@ fn what_can_not_arrive_fails_by_name() {
     // It might pass, but not within the packet's ten seconds.
     check(Refusal::MailboxFull, FailReason::Expired);
     check(Refusal::AgentDown, FailReason::Expired);
+    check(Refusal::StandsBy, FailReason::Expired);
     check(Refusal::Expired, FailReason::Expired);
 }
 

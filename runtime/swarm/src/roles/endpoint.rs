@@ -25,6 +25,8 @@ pub struct Endpoint {
     pub agent_incarnation: u32,
     /// Whether its node lives and its agent takes packets.
     pub serving: bool,
+    /// Whether it would serve, but its node started so recently that another one may hold the role.
+    pub waits: bool,
     /// Names the address in the rendezvous hash.
     pub(crate) address_hash: u64,
 }
@@ -74,6 +76,7 @@ impl NodeEntry {
                     boot: descriptor.boot,
                     agent_incarnation: card.incarnation,
                     serving: alive && card.health.serves(),
+                    waits: false,
                 })
             })
             .collect();
@@ -84,6 +87,20 @@ impl NodeEntry {
             alive,
             endpoints,
         }
+    }
+
+    /// The entry of a node that does not know the swarm yet: its exclusive roles are left to others,
+    /// but those that it offers to itself only.
+    #[must_use]
+    pub fn waiting(mut self) -> Self {
+        for endpoint in &mut self.endpoints {
+            if endpoint.exclusive && endpoint.scope == Scope::Swarm && endpoint.serving {
+                let endpoint = Arc::make_mut(endpoint);
+                endpoint.serving = false;
+                endpoint.waits = true;
+            }
+        }
+        self
     }
 }
 

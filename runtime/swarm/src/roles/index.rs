@@ -125,6 +125,34 @@ impl RoleIndex {
             .any(|endpoint| endpoint.address == *address)
     }
 
+    /// Whether `address` could serve an exclusive `role`, but does not: another endpoint comes
+    /// first, or its node does not know yet whether one does.
+    #[must_use]
+    pub fn stands_by(&self, address: &Address, role: &RoleName) -> bool {
+        self.exclusive_at(address, role)
+            .is_some_and(|own| own.waits || (own.serving && !self.serves(address, role)))
+    }
+
+    /// Who serves an exclusive role while `address` stands by; `None` where it does not, and where
+    /// nobody is known to.
+    #[must_use]
+    pub fn in_place_of(&self, address: &Address, role: &RoleName) -> Option<&Arc<Endpoint>> {
+        let standing_by = self.exclusive_at(address, role)?;
+        let first = self
+            .serving(role)
+            .iter()
+            .find(|endpoint| endpoint.exclusive && endpoint.scope == standing_by.scope)?;
+        (first.address != *address).then_some(first)
+    }
+
+    fn exclusive_at(&self, address: &Address, role: &RoleName) -> Option<&Arc<Endpoint>> {
+        let slice = self.slice(role)?;
+        let listed = slice.all().iter();
+        listed
+            .filter(|endpoint| endpoint.exclusive)
+            .find(|endpoint| endpoint.address == *address)
+    }
+
     /// Every role that anyone lists, in order.
     #[must_use]
     pub fn roles(&self) -> BTreeSet<&RoleName> {

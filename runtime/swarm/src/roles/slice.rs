@@ -1,8 +1,8 @@
 //! Every endpoint of one role, ready to be chosen from.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
-use skep_packet::NodeId;
+use skep_packet::{NodeId, Scope};
 
 use super::endpoint::{Endpoint, NodeEntry, weight};
 
@@ -42,13 +42,13 @@ impl RoleSlice {
     }
 
     fn of(all: Vec<Arc<Endpoint>>) -> Self {
-        let mut exclusive_taken = false;
+        // One for the swarm, and one for this node alone: what others cannot see takes nothing
+        // from them.
+        let mut taken = BTreeSet::new();
         let serving: Vec<Arc<Endpoint>> = all
             .iter()
             .filter(|endpoint| endpoint.serving)
-            .filter(|endpoint| {
-                !endpoint.exclusive || !std::mem::replace(&mut exclusive_taken, true)
-            })
+            .filter(|endpoint| !endpoint.exclusive || taken.insert(endpoint.scope == Scope::Node))
             .cloned()
             .collect();
         let lowest = serving.first().map(|endpoint| endpoint.priority);

@@ -176,11 +176,8 @@ fn a_role_of_scope_node_stays_on_its_node() {
 
 #[test]
 fn of_exclusive_endpoints_only_the_first_serves() {
-    let exclusive = |priority| ServedRole {
-        exclusive: true,
-        ..served("job.one", priority)
-    };
-    let agents = |priority| vec![card("a", AgentHealth::Healthy, vec![exclusive(priority)])];
+    let role = |priority| exclusive("job.one", priority, Scope::Swarm);
+    let agents = |priority| vec![card("a", AgentHealth::Healthy, vec![role(priority)])];
     let index = index(vec![
         entry("n1", agents(100)),
         entry("n2", agents(50)),
@@ -194,6 +191,109 @@ fn of_exclusive_endpoints_only_the_first_serves() {
         all(&index.without(&node("n2")), "job.one", Scope::Swarm),
         ["a@n3"]
     );
+}
+
+fn exclusive(role: &str, priority: u32, scope: Scope) -> ServedRole {
+    ServedRole {
+        exclusive: true,
+        scope,
+        ..served(role, priority)
+    }
+}
+
+/// One agent `a` with one exclusive role on each node, and who serves it instead of whom.
+fn check_standby(entries: &[(&str, u32, AgentHealth)], expected: &[(&str, Option<&str>)]) {
+    let entries = entries.iter().map(|(node, priority, health)| {
+        let role = exclusive("job.one", *priority, Scope::Swarm);
+        entry(node, vec![card("a", *health, vec![role])])
+    });
+    let index = index(entries.collect());
+    let role = RoleName::new("job.one").unwrap();
+    for (node, instead) in expected {
+        let address: Address = format!("a@{node}").parse().unwrap();
+        let found = index.in_place_of(&address, &role);
+        let found = found.map(|endpoint| endpoint.address.to_string());
+        assert_eq!(found.as_deref(), *instead, "in place of a@{node}");
+        assert_eq!(
+            index.stands_by(&address, &role),
+            instead.is_some(),
+            "{node}"
+        );
+    }
+}
+
+#[test]
+fn whoever_stands_by_knows_who_serves() {
+    use AgentHealth::{CrashLoop, Healthy, Restarting, Starting};
+    // By priority, then node.
+    check_standby(
+        &[
+            ("n1", 100, Healthy),
+            ("n2", 50, Healthy),
+            ("n3", 50, Healthy),
+        ],
+        &[("n1", Some("a@n2")), ("n2", None), ("n3", Some("a@n2"))],
+    );
+    // A newcomer that comes first outranks, also before it is up.
+    check_standby(
+        &[("n1", 50, Starting), ("n2", 50, Healthy)],
+        &[("n1", None), ("n2", Some("a@n1"))],
+    );
+    check_standby(
+        &[("n1", 50, Restarting), ("n2", 50, Healthy)],
+        &[("n1", None), ("n2", Some("a@n1"))],
+    );
+    // One that can not serve does not stand by: it is down.
+    let index = index(vec![
+        entry(
+            "n1",
+            vec![card(
+                "a",
+                CrashLoop,
+                vec![exclusive("job.one", 1, Scope::Swarm)],
+            )],
+        ),
+        entry(
+            "n2",
+            vec![card(
+                "a",
+                Healthy,
+                vec![exclusive("job.one", 9, Scope::Swarm)],
+            )],
+        ),
+    ]);
+    let role = RoleName::new("job.one").unwrap();
+    assert!(!index.stands_by(&"a@n1".parse().unwrap(), &role));
+    assert!(index.serves(&"a@n2".parse().unwrap(), &role));
+}
+
+#[test]
+fn a_node_that_does_not_know_the_swarm_yet_leaves_exclusive_roles_to_others() {
+    let roles = vec![
+        exclusive("job.one", 1, Scope::Swarm),
+        exclusive("job.here", 1, Scope::Node),
+        served("job.many", 1),
+    ];
+    let newcomer = entry("n1", vec![card("a", AgentHealth::Healthy, roles)]).waiting();
+    let index = index(vec![newcomer]);
+    let (a, one) = ("a@n1".parse().unwrap(), RoleName::new("job.one").unwrap());
+    assert!(index.stands_by(&a, &one) && index.in_place_of(&a, &one).is_none());
+    assert_eq!(all(&index, "job.*", Scope::Swarm), ["a@n1"]);
+    for role in ["job.here", "job.many"] {
+        assert!(index.serves(&a, &RoleName::new(role).unwrap()), "{role}");
+    }
+}
+
+#[test]
+fn what_a_node_offers_to_itself_takes_nothing_from_the_swarm() {
+    let here = vec![exclusive("job.one", 1, Scope::Node)];
+    let everywhere = vec![exclusive("job.one", 5, Scope::Swarm)];
+    let agents = vec![
+        card("a", AgentHealth::Healthy, here),
+        card("b", AgentHealth::Healthy, everywhere),
+    ];
+    let index = index(vec![entry("n1", agents)]);
+    assert_eq!(all(&index, "job.one", Scope::Swarm), ["a@n1", "b@n1"]);
 }
 
 #[test]
@@ -304,16 +404,17 @@ fn naive(
                     e.address.node.clone(),
                     e.address.clone(),
                     e.exclusive,
+                    e.scope == Scope::Node,
                 )
             })
             .collect();
         serving.sort();
-        let mut taken = false;
-        serving.retain(|(.., exclusive)| !exclusive || !std::mem::replace(&mut taken, true));
+        let mut taken = std::collections::BTreeSet::new();
+        serving.retain(|(.., exclusive, is_local)| !exclusive || taken.insert(*is_local));
         found.extend(
             serving
                 .into_iter()
-                .map(|(priority, node, address, _)| (priority, node, address)),
+                .map(|(priority, node, address, ..)| (priority, node, address)),
         );
     }
     found.sort();

@@ -3,7 +3,7 @@
 use clap::Args;
 use serde_json::Value;
 use skep_agent::{NodeTree, TreeAgent, TreeNode};
-use skep_packet::{AgentHealth, AgentName, MemberState, Scope};
+use skep_packet::{AgentHealth, AgentName, MemberState, Scope, ServedRole};
 use skep_protocol::rpc::{FromClient, FromDoor};
 
 use crate::{
@@ -126,7 +126,11 @@ fn branches(node: &TreeNode, parent: Option<&AgentName>, lead: &str, out: &mut S
             false => format!(" ({})", card.kind),
         };
         let roles = card.roles.iter().filter(|role| role.scope == Scope::Swarm);
-        let roles: Vec<&str> = roles.map(|role| role.role.as_str()).collect();
+        let role = |served: &ServedRole| match agent.stands_by.contains(&served.role) {
+            true => format!("{} (stands by)", served.role),
+            false => served.role.to_string(),
+        };
+        let roles: Vec<String> = roles.map(role).collect();
         let serves = match roles.is_empty() {
             true => String::new(),
             false => format!(" · {}", roles.join(", ")),
@@ -179,10 +183,15 @@ mod tests {
     fn a_tree_shows_who_is_well_and_what_waits() {
         let role = json!({"role": "hive.oracle", "handler": "cmd_msg_prompt", "scope": "swarm",
             "priority": 100, "exclusive": false});
+        let mut sole = role.clone();
+        sole["role"] = json!("patrol.one");
+        sole["exclusive"] = json!(true);
         let agent = |name: &str, kind: &str, parent: Value, health: &str, roles: Value| {
             json!({"agent": name, "kind": kind, "parent": parent, "emoji": null, "roles": roles,
                 "health": health, "incarnation": 3})
         };
+        let mut waits = agent("spare", "patrol", json!(null), "healthy", json!([sole]));
+        waits["stands_by"] = json!(["patrol.one"]);
         let tree = json!({
             "node": "n1",
             "nodes": [
@@ -190,6 +199,7 @@ mod tests {
                  "agents": [
                     agent("watch", "log_watcher", json!(null), "healthy", json!([])),
                     agent("oracle", "oracle", json!("watch"), "crash_loop", json!([role])),
+                    waits,
                  ]},
                 {"node": "n2", "state": "d", "addresses": [], "program": "", "agents": []},
             ],

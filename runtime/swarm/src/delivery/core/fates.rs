@@ -68,6 +68,9 @@ impl Delivery {
         }
         let has_one_target = matches!(entry.row.route, Route::Agent { .. });
         let tries = entry.tries;
+        if reason == Refusal::StandsBy && self.hand_row_on(now, row) {
+            return;
+        }
         match Cure::of(reason) {
             Cure::None => self.bury(row, DeadReason::NoTarget(reason)),
             Cure::Elsewhere
@@ -114,6 +117,9 @@ impl Delivery {
 
     /// The next try of a row that was refused or not answered.
     pub(super) fn try_again(&mut self, now: Now, row: u64) {
+        if self.hand_row_on(now, row) {
+            return;
+        }
         let Some(entry) = self.outbox.rows.get(&row) else {
             return;
         };
@@ -132,6 +138,21 @@ impl Delivery {
             }
         }
         self.enqueue(now, row);
+    }
+
+    /// Gives a row to whoever serves its exclusive role now, unless a copy of it may still run where
+    /// it was.
+    fn hand_row_on(&mut self, now: Now, row: u64) -> bool {
+        let Some(entry) = self.outbox.rows.get(&row).filter(|entry| entry.unrun) else {
+            return false;
+        };
+        let assigned = entry.row.assigned.as_ref();
+        let stand_in = assigned.and_then(|a| self.stand_in(&entry.row.route, &a.target));
+        let Some(target) = stand_in else {
+            return false;
+        };
+        self.assign(now, row, target);
+        true
     }
 
     /// Gives a row another endpoint; it leaves when that is on disk.

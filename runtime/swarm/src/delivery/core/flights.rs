@@ -224,7 +224,7 @@ impl Delivery {
         match Cure::of(reason) {
             Cure::SealAgain => self.pause_flight(now, id),
             Cure::None => self.fail(id, FailReason::Refused(reason)),
-            Cure::Elsewhere if self.move_on(now, id) => {}
+            Cure::Elsewhere if self.hand_on(now, id) || self.move_on(now, id) => {}
             Cure::Elsewhere if reason == Refusal::NotServed => {
                 self.fail(id, FailReason::Refused(reason));
             }
@@ -261,7 +261,8 @@ impl Delivery {
         if flight.deadline_ns <= now.mono_ns && flight.place != Place::Sent {
             return self.fail(id, FailReason::Expired);
         }
-        if flight.place == Place::Paused {
+        // Meanwhile another endpoint may have taken over.
+        if flight.place == Place::Paused && !self.hand_on(now, id) {
             self.launch(now, id);
         }
     }
@@ -344,7 +345,9 @@ impl Cure {
             | Refusal::BadSignature
             | Refusal::BadProof
             | Refusal::Truncated => Self::SealAgain,
-            Refusal::NotServed | Refusal::MailboxFull | Refusal::AgentDown => Self::Elsewhere,
+            Refusal::NotServed | Refusal::StandsBy | Refusal::MailboxFull | Refusal::AgentDown => {
+                Self::Elsewhere
+            }
             _ => Self::None,
         }
     }
@@ -356,6 +359,7 @@ pub(super) const fn said_by_mailbox(reason: Refusal) -> bool {
     matches!(
         reason,
         Refusal::NotServed
+            | Refusal::StandsBy
             | Refusal::NoHandler
             | Refusal::Denied
             | Refusal::MailboxFull

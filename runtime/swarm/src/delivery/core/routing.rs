@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use skep_packet::{Address, BootId, Class, Destination, HandlerName, NodeId, Now};
+use skep_packet::{Address, BootId, Class, Destination, HandlerName, NodeId, Now, Scope};
 use uuid::Uuid;
 
 use super::{
@@ -86,7 +86,35 @@ impl Delivery {
         let Some(to) = ranked.iter().find(|endpoint| is_new(&endpoint.address)) else {
             return false;
         };
-        let to = Target::of(to);
+        self.retarget(now, id, Target::of(to))
+    }
+
+    /// Goes to the endpoint that serves an exclusive role in place of the packet's own, if another
+    /// one does. Also where each endpoint is meant: of these there is one at a time.
+    pub(super) fn hand_on(&mut self, now: Now, id: u64) -> bool {
+        let Some(flight) = self.flights.get(&id) else {
+            return false;
+        };
+        if flight.draft.class == Class::BestEffort {
+            return false;
+        }
+        match self.stand_in(&flight.route, &flight.target) {
+            Some(to) => self.retarget(now, id, to),
+            None => false,
+        }
+    }
+
+    /// Who serves the exclusive role that `target` was chosen for, if that is another one now.
+    pub(super) fn stand_in(&self, route: &Route, target: &Target) -> Option<Target> {
+        let (Some(role), Route::Role { scope, .. }) = (&target.role, route) else {
+            return None;
+        };
+        let first = self.index.in_place_of(&target.address, role)?;
+        let in_scope = *scope == Scope::Swarm || first.address.node == self.config.node;
+        in_scope.then(|| Target::of(first))
+    }
+
+    fn retarget(&mut self, now: Now, id: u64, to: Target) -> bool {
         // Under a new number, so that what the former endpoint still says is not taken for this one.
         let Some(mut flight) = self.finish(id) else {
             return false;

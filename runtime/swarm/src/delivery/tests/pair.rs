@@ -164,7 +164,8 @@ fn entry(idx: usize, boot: BootId, agents: &[(&str, &str)], alive: bool) -> Node
             handler: HandlerName::new("cmd_do").unwrap(),
             scope: Scope::Swarm,
             priority: 100,
-            exclusive: false,
+            // Of a role of that name one endpoint serves at a time.
+            exclusive: role.starts_with("one."),
         }],
         health: AgentHealth::Healthy,
         incarnation: 1,
