@@ -48,6 +48,9 @@ pub enum AskEvent {
 /// The endpoints that were asked, and what comes back.
 pub type OpenAsk = (Vec<Address>, mpsc::Receiver<AskEvent>);
 
+/// The endpoints that a packet went to.
+pub type SendResult = Result<Vec<Address>, SendError>;
+
 /// Resolves when the transaction is on disk.
 pub type CommitTicket = oneshot::Receiver<Result<(), StoreError>>;
 
@@ -64,13 +67,10 @@ pub trait NodePort: Send + Sync + 'static {
         None
     }
 
-    /// Resolves, then sends: for `accepted` and `best_effort` packets. Waits while the node's queue
-    /// is full. Yields the endpoints it went to.
-    fn send(
-        &self,
-        from: AgentName,
-        outgoing: Outgoing,
-    ) -> BoxFuture<'static, Result<Vec<Address>, SendError>>;
+    /// Resolves, then sends, each packet in order: for `accepted` and `best_effort` ones. Waits
+    /// while the node's queue is full. Yields what became of each.
+    fn send(&self, from: AgentName, outgoing: Vec<Outgoing>)
+    -> BoxFuture<'static, Vec<SendResult>>;
 
     /// Sends with a token and yields what comes back until `within` has passed. Dropping the
     /// receiver cancels the ask.

@@ -11,10 +11,7 @@ use skep_packet::{
     limits::{BATCH_PACKETS_MAX, BATCH_SUBTREES_MAX, PACKET_BYTES_MAX},
 };
 
-use crate::{
-    Keyring, Peer, PublicKey, Purpose, ReplayGuard, merkle,
-    sealer::{STATEMENT_VERSION, top_leaf},
-};
+use crate::{Keyring, Peer, PublicKey, Purpose, ReplayGuard, merkle, sealer::STATEMENT_VERSION};
 
 /// Most statements whose signature is remembered as good; at the bound the oldest is forgotten,
 /// and is checked again when it comes again.
@@ -167,7 +164,10 @@ impl Opener {
 fn check_size(batch: &Batch) -> Result<(), Refusal> {
     let n_subtrees = usize::try_from(batch.statement.n_subtrees).unwrap_or(usize::MAX);
     let too_many = batch.packets.len() > BATCH_PACKETS_MAX || n_subtrees > BATCH_SUBTREES_MAX;
-    let too_large = batch.packets.iter().any(|p| p.len() > PACKET_BYTES_MAX);
+    let too_large = batch
+        .packets
+        .iter()
+        .any(|packet| packet.len() > PACKET_BYTES_MAX);
     match (too_many || too_large, batch.packets.is_empty()) {
         (true, _) => Err(Refusal::Oversized),
         (false, true) => Err(Refusal::Malformed),
@@ -175,10 +175,10 @@ fn check_size(batch: &Batch) -> Result<(), Refusal> {
     }
 }
 
-/// Rebuilds the subtree from the packets' bytes and climbs to the signed root.
+/// Hashes the packets as they came and climbs to the signed root.
 fn check_proof(batch: &Batch) -> Result<(), Refusal> {
-    let leaves: Vec<_> = batch.packets.iter().map(|p| merkle::leaf(p)).collect();
-    let leaf = top_leaf(batch.lane, leaves);
+    let packets = &batch.packets;
+    let leaf = merkle::leaf(batch.lane, packets.len(), packets.as_bytes());
     let idx = usize::try_from(batch.subtree).unwrap_or(usize::MAX);
     let n = usize::try_from(batch.statement.n_subtrees).unwrap_or(usize::MAX);
     match merkle::climb(leaf, idx, n, &batch.path) {

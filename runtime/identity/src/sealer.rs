@@ -14,11 +14,11 @@ use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
 use skep_packet::{
-    Batch, BatchStatement, BootId, Hash, KeyId, Lane, NodeId, Now, SwarmId, encode,
+    Batch, BatchStatement, BootId, Hash, KeyId, Lane, NodeId, Now, Packing, SwarmId, encode,
     limits::{BATCH_PACKETS_MAX, BATCH_SUBTREES_MAX, FRAME_BYTES_AIM, PACKET_BYTES_MAX},
 };
 
-use crate::merkle::{self, TopTree};
+use crate::merkle::{self, Tree};
 
 /// Version of the sealing rules.
 pub(crate) const STATEMENT_VERSION: u8 = 1;
@@ -80,15 +80,14 @@ pub struct Sealer {
 struct Subtree {
     to: NodeId,
     lane: Lane,
-    packets: Vec<Bytes>,
-    leaves: Vec<Hash>,
+    packets: Packing,
     n_bytes: usize,
 }
 
 #[derive(Debug)]
 struct InFlight {
     statement: BatchStatement,
-    tree: TopTree,
+    tree: Tree,
     subtrees: Vec<Subtree>,
     started_ns: u64,
 }
@@ -117,7 +116,7 @@ impl Sealer {
     ///
     /// # Errors
     /// [`SealFull`]; the packet was not taken.
-    pub fn push(&mut self, to: &NodeId, lane: Lane, packet: Bytes) -> Result<(), SealFull> {
+    pub fn push(&mut self, to: &NodeId, lane: Lane, packet: &[u8]) -> Result<(), SealFull> {
         if packet.len() > PACKET_BYTES_MAX {
             return Err(SealFull::Packet { got: packet.len() });
         }
@@ -126,15 +125,24 @@ impl Sealer {
             return Err(SealFull::Queue { queued });
         }
         self.queued_bytes += packet.len();
-        let key = (to.clone(), lane);
-        match self.open.get(&key) {
-            Some(idx) if self.queue[*idx].has_room(packet.len()) => self.queue[*idx].push(packet),
-            _ => {
-                self.open.insert(key, self.queue.len());
-                self.queue.push(Subtree::new(to.clone(), lane, packet));
-            }
-        }
+        self.subtree(to, lane, packet.len()).push(packet);
         Ok(())
+    }
+
+    /// The subtree that a packet belongs to; a new one where there is none with room.
+    fn subtree(&mut self, to: &NodeId, lane: Lane, n_bytes: usize) -> &mut Subtree {
+        let newest = self.queue.len().checked_sub(1);
+        // Packets come in runs: most go where the one before went.
+        let open = newest
+            .filter(|idx| self.queue[*idx].is_for(to, lane))
+            .or_else(|| self.open.get(&(to.clone(), lane)).copied())
+            .filter(|idx| self.queue[*idx].has_room(n_bytes));
+        let idx = open.unwrap_or_else(|| {
+            self.open.insert((to.clone(), lane), self.queue.len());
+            self.queue.push(Subtree::new(to.clone(), lane));
+            self.queue.len() - 1
+        });
+        &mut self.queue[idx]
     }
 
     /// The next signature that is wanted, if one may start now.
@@ -143,8 +151,8 @@ impl Sealer {
             return None;
         }
         let subtrees = self.take_queue();
-        let tops = subtrees.iter().map(Subtree::top_leaf).collect();
-        let tree = TopTree::new(tops);
+        let leaves = subtrees.iter().map(Subtree::leaf).collect();
+        let tree = Tree::new(leaves);
         self.batch_seq += 1;
         let statement = BatchStatement {
             version: STATEMENT_VERSION,
@@ -190,7 +198,7 @@ impl Sealer {
                 subtree: u32::try_from(idx).unwrap_or(u32::MAX),
                 path: tree.path(idx),
                 lane: subtree.lane,
-                packets: subtree.packets,
+                packets: subtree.packets.pack(),
             };
             (subtree.to, batch)
         };
@@ -236,37 +244,31 @@ impl Sealer {
 }
 
 impl Subtree {
-    fn new(to: NodeId, lane: Lane, packet: Bytes) -> Self {
-        let mut subtree = Self {
+    fn new(to: NodeId, lane: Lane) -> Self {
+        Self {
             to,
             lane,
-            packets: Vec::new(),
-            leaves: Vec::new(),
+            packets: Packing::default(),
             n_bytes: 0,
-        };
-        subtree.push(packet);
-        subtree
+        }
+    }
+
+    fn is_for(&self, to: &NodeId, lane: Lane) -> bool {
+        self.lane == lane && self.to == *to
     }
 
     fn has_room(&self, n_bytes: usize) -> bool {
         self.packets.len() < BATCH_PACKETS_MAX && self.n_bytes + n_bytes <= FRAME_BYTES_AIM
     }
 
-    fn push(&mut self, packet: Bytes) {
+    fn push(&mut self, packet: &[u8]) {
         self.n_bytes += packet.len();
-        self.leaves.push(merkle::leaf(&packet));
         self.packets.push(packet);
     }
 
-    fn top_leaf(&self) -> Hash {
-        top_leaf(self.lane, self.leaves.clone())
+    fn leaf(&self) -> Hash {
+        merkle::leaf(self.lane, self.packets.len(), self.packets.as_bytes())
     }
-}
-
-/// What stands for a subtree under the signed root.
-pub(crate) fn top_leaf(lane: Lane, leaves: Vec<Hash>) -> Hash {
-    let n_packets = u32::try_from(leaves.len()).unwrap_or(u32::MAX);
-    merkle::top_leaf(lane, n_packets, merkle::subtree_root(leaves))
 }
 
 #[cfg(test)]

@@ -93,7 +93,7 @@ impl World {
     pub(crate) fn seal(&self, lane: Lane, packets: &[Bytes]) -> Vec<skep_packet::Batch> {
         let mut sealer = Sealer::new(self.a.swarm(), self.a.key.id(), BOOT_A);
         for packet in packets {
-            sealer.push(&self.b.node, lane, packet.clone()).unwrap();
+            sealer.push(&self.b.node, lane, packet).unwrap();
         }
         let job = sealer.poll(now(0)).unwrap();
         let signature = self.a.key.sign(Purpose::Batch, &job.statement).unwrap();

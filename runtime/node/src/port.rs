@@ -7,9 +7,9 @@ use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 use skep_agent::{
     AgentStart, CommitTicket, Door, DurableRef, Endpoint, NodePort, OpenAsk, Outgoing, SendError,
-    Stewardship, StoreError, TxBuffer,
+    SendResult, Stewardship, StoreError, TxBuffer,
 };
-use skep_packet::{Address, AgentName, NodeId, Now, RolePattern, Scope};
+use skep_packet::{AgentName, NodeId, Now, RolePattern, Scope};
 use skep_swarm::roles::{Choice, RoleIndex};
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
@@ -62,19 +62,19 @@ impl NodePort for Port {
     fn send(
         &self,
         from: AgentName,
-        outgoing: Outgoing,
-    ) -> BoxFuture<'static, Result<Vec<Address>, SendError>> {
+        outgoing: Vec<Outgoing>,
+    ) -> BoxFuture<'static, Vec<SendResult>> {
         let switch = self.switch.clone();
         async move {
+            let n_packets = outgoing.len();
             let (done, sent) = oneshot::channel();
             let input = Input::Send(Send {
                 from,
                 outgoing,
                 done,
             });
-            request(switch, input, sent)
-                .await
-                .unwrap_or(Err(SendError::Stopping))
+            let sent = request(switch, input, sent).await;
+            sent.unwrap_or_else(|| vec![Err(SendError::Stopping); n_packets])
         }
         .boxed()
     }

@@ -87,6 +87,8 @@ pub(crate) struct Switch {
     commits: Commits,
     /// Whether the view shows packets in the outbox.
     outbox_shown: bool,
+    /// Where packets are encoded on their way to the sealer.
+    scratch: Vec<u8>,
     /// Set once the node's keys are made; without it nothing leaves the node.
     seat: Option<Seat>,
     inputs: mpsc::Receiver<Input>,
@@ -110,6 +112,7 @@ impl Switch {
             askers: HashMap::new(),
             membership,
             outbox_shown: false,
+            scratch: Vec::new(),
             seat: None,
             me: parts.me,
             clock: parts.clock,

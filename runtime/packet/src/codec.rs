@@ -50,8 +50,13 @@ const ENCODED_BYTES_GUESS: usize = 1024;
 #[must_use]
 pub fn encode<T: Serialize>(value: &T) -> Bytes {
     let mut bytes = Vec::with_capacity(ENCODED_BYTES_GUESS);
-    rmp_serde::encode::write(&mut bytes, value).expect("our own types encode into memory");
+    encode_into(&mut bytes, value);
     Bytes::from(bytes)
+}
+
+/// The same, behind what a buffer holds already: whoever encodes many values makes one buffer.
+pub fn encode_into<T: Serialize>(buffer: &mut Vec<u8>, value: &T) {
+    rmp_serde::encode::write(buffer, value).expect("our own types encode into memory");
 }
 
 /// Decodes MessagePack strictly: at most `max` bytes, at most

@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::{BootId, Hash, KeyId, Lane, NodeId, SwarmId};
+use crate::{BootId, Hash, KeyId, Lane, NodeId, Packed, SwarmId};
 
 /// An object with the signature of the key it names; what it holds depends on its purpose.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,8 +62,8 @@ pub struct Batch {
     pub path: Vec<Hash>,
     /// The lane all packets of this subtree travel on.
     pub lane: Lane,
-    /// Encoded [`WirePacket`](crate::WirePacket)s, hashed as they are.
-    pub packets: Vec<Bytes>,
+    /// The packets, hashed as they are.
+    pub packets: Packed,
 }
 
 /// First frame of each side on a new connection.

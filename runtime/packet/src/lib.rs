@@ -11,12 +11,13 @@ mod frame;
 mod ids;
 mod level;
 pub mod limits;
+mod packed;
 mod packet;
 mod role;
 mod text;
 mod time;
 
-pub use codec::{CodecError, decode, decode_content, encode, encode_content};
+pub use codec::{CodecError, decode, decode_content, encode, encode_content, encode_into};
 pub use descriptor::{AgentCard, AgentHealth, Descriptor, Scope, ServedRole};
 pub use frame::{
     Batch, BatchStatement, Frame, Hello, LaneAck, MemberState, NodeVersion, Refusal, Refused,
@@ -27,6 +28,7 @@ pub use ids::{
     SwarmId, Token,
 };
 pub use level::Level;
+pub use packed::{Packed, Packing};
 pub use packet::{Class, Destination, Kind, Lane, OutboxMark, Packet, SealHeader, WirePacket};
 pub use role::{RoleBinding, RolePattern};
 pub use time::Now;

@@ -37,11 +37,17 @@ impl Deref for Text {
 
     fn deref(&self) -> &str {
         match self {
-            Self::Short(n, bytes) => {
-                let bytes = bytes.get(..usize::from(*n)).unwrap_or_default();
-                std::str::from_utf8(bytes).unwrap_or_default()
-            }
+            Self::Short(..) => std::str::from_utf8(self.as_bytes()).unwrap_or_default(),
             Self::Long(text) => text,
+        }
+    }
+}
+
+impl Text {
+    fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Short(n, bytes) => bytes.get(..usize::from(*n)).unwrap_or_default(),
+            Self::Long(text) => text.as_bytes(),
         }
     }
 }
@@ -54,7 +60,8 @@ impl PartialOrd for Text {
 
 impl Ord for Text {
     fn cmp(&self, other: &Self) -> Ordering {
-        str::cmp(self, other)
+        // The order of texts is that of their bytes.
+        self.as_bytes().cmp(other.as_bytes())
     }
 }
 

@@ -73,24 +73,32 @@ impl World {
             1 => batch.statement.boot = BootId(uuid::Uuid::from_u128(self.rng.random())),
             2 => batch.statement.issued_at_ms += 1_000,
             3 => batch.subtree = batch.subtree.wrapping_add(1),
-            4 => drop(batch.packets.pop()),
-            _ => {
-                let place = self.rng.random_range(0..batch.packets.len().max(1));
-                if let Some(packet) = batch.packets.get_mut(place) {
-                    let mut bytes = packet.to_vec();
-                    let bit = self.rng.random_range(0..bytes.len().max(1) * 8);
-                    bytes[bit / 8] ^= 1 << (bit % 8);
-                    *packet = Bytes::from(bytes);
+            what => {
+                let mut packets: Vec<_> = batch.packets.iter().map(<[u8]>::to_vec).collect();
+                if what == 4 {
+                    packets.pop();
+                } else {
+                    self.flip(&mut packets);
                 }
+                batch.packets = packets.into_iter().collect();
             }
         }
         batch
     }
 
+    /// One bit of one packet is another one.
+    fn flip(&mut self, packets: &mut [Vec<u8>]) {
+        let place = self.rng.random_range(0..packets.len().max(1));
+        if let Some(bytes) = packets.get_mut(place) {
+            let bit = self.rng.random_range(0..bytes.len().max(1) * 8);
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+    }
+
     /// A packet with another content, sealed as the victim would, without the victim's secret.
     fn made_up(&mut self, from: usize, to: usize, batch: &Batch) -> Batch {
         let mut sealer = Sealer::new(swarm(), papers::key_of(from), self.nodes[from].boot);
-        for bytes in &batch.packets {
+        for bytes in batch.packets.iter() {
             let Ok(mut wire) = decode::<WirePacket>(bytes, PACKET_BYTES_MAX) else {
                 continue;
             };
@@ -98,7 +106,7 @@ impl World {
             wire.packet.id = self.packet_id();
             wire.seal.seq += 1_000;
             if sealer
-                .push(&name(to), wire.packet.lane, encode(&wire))
+                .push(&name(to), wire.packet.lane, &encode(&wire))
                 .is_err()
             {
                 continue;

@@ -28,7 +28,7 @@ impl World {
         self.ledger.sealed(&bytes);
         let node = &mut self.nodes[idx];
         // At the sealer's bound it is dropped: delivery tries again what must arrive.
-        let pushed = node.sealer.push(to, wire.packet.lane, bytes);
+        let pushed = node.sealer.push(to, wire.packet.lane, &bytes);
         if let Err(full) = pushed {
             let text = format!("the sealer of n{idx}: {full}");
             self.ledger.violations.push(Violation::Unbounded(text));
@@ -87,7 +87,7 @@ impl World {
             return;
         };
         let mut refused = Vec::new();
-        for (packet, bytes) in opened.packets.into_iter().zip(&batch.packets) {
+        for (packet, bytes) in opened.packets.into_iter().zip(batch.packets.iter()) {
             match packet {
                 Ok(wire) => {
                     self.ledger

@@ -104,7 +104,7 @@ impl Rogue {
     ) -> Batch {
         for packet in packets {
             self.sealer
-                .push(&self.target, Lane::Command, packet)
+                .push(&self.target, Lane::Command, &packet)
                 .unwrap();
         }
         let mut now = self.clock.now();

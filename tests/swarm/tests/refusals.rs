@@ -52,23 +52,30 @@ impl Siege {
         change(&mut batch);
         batch
     }
+
+    /// A good batch with other packets in it.
+    fn repacked(&mut self, change: impl FnOnce(&mut Vec<Vec<u8>>)) -> Batch {
+        self.tampered(|batch| {
+            let mut packets = batch.packets.iter().map(<[u8]>::to_vec).collect();
+            change(&mut packets);
+            batch.packets = packets.into_iter().collect();
+        })
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_changed_after_sealing_is_refused_and_counted() {
     let mut siege = Siege::begin("tampered").await;
-    let body = siege.tampered(|batch| {
-        let mut bytes = batch.packets[0].to_vec();
-        let last = bytes.len() - 2;
-        bytes[last] ^= 1;
-        batch.packets[0] = bytes.into();
+    let body = siege.repacked(|packets| {
+        let last = packets[0].len() - 2;
+        packets[0][last] ^= 1;
     });
     siege.refused(Refusal::BadProof, body).await;
     let header = siege.tampered(|batch| batch.statement.issued_at_ms += 1);
     siege.refused(Refusal::BadSignature, header).await;
     let proof = siege.tampered(|batch| batch.path.push(Hash([7; 32])));
     siege.refused(Refusal::BadProof, proof).await;
-    let count = siege.tampered(|batch| drop(batch.packets.pop()));
+    let count = siege.repacked(|packets| drop(packets.pop()));
     siege.refused(Refusal::BadProof, count).await;
     let version = siege.tampered(|batch| batch.statement.version = 2);
     siege.refused(Refusal::WrongVersion, version).await;
@@ -114,9 +121,7 @@ async fn what_no_known_key_signed_or_no_limit_allows_is_refused_and_counted() {
         .rogue
         .seal_bytes([encode(&packet)].into_iter(), &stranger);
     siege.refused(Refusal::BadSignature, forged).await;
-    let oversized = siege.tampered(|batch| {
-        batch.packets[0] = vec![0; PACKET_BYTES_MAX + 1].into();
-    });
+    let oversized = siege.repacked(|packets| packets[0] = vec![0; PACKET_BYTES_MAX + 1]);
     siege.refused(Refusal::Oversized, oversized).await;
     let whole = encode(&siege.rogue.packet());
     let key = siege.rogue.identity.key.clone();

@@ -20,7 +20,7 @@ use tokio::{
 
 use crate::{
     Answer, AskError, AskEvent, Choice, CommitTicket, Door, DurableRef, Endpoint, NodePort,
-    OpenAsk, Outgoing, SendError, Stewardship, StoreError, TxBuffer,
+    OpenAsk, Outgoing, SendError, SendResult, Stewardship, StoreError, TxBuffer,
 };
 
 /// Answers that an ask of a test may hold.
@@ -254,10 +254,10 @@ impl NodePort for Arc<FakeNode> {
     fn send(
         &self,
         _from: AgentName,
-        outgoing: Outgoing,
-    ) -> BoxFuture<'static, Result<Vec<Address>, SendError>> {
-        let result = self.require(&outgoing).map(|()| self.push(outgoing, None));
-        std::future::ready(result).boxed()
+        outgoing: Vec<Outgoing>,
+    ) -> BoxFuture<'static, Vec<SendResult>> {
+        let send = |outgoing| self.require(&outgoing).map(|()| self.push(outgoing, None));
+        std::future::ready(outgoing.into_iter().map(send).collect()).boxed()
     }
 
     fn ask(

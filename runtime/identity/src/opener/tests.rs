@@ -86,25 +86,36 @@ fn flip(bytes: &Bytes, at: usize) -> Bytes {
 
 #[test]
 fn a_tampered_packet_does_not_lead_to_the_root() {
-    let n_bytes = batch(world()).packets[2].len();
+    let n_bytes = batch(world()).packets.iter().nth(2).unwrap().len();
     for at in 0..n_bytes {
-        check_batch(
-            |b| b.packets[2] = flip(&b.packets[2], at),
-            Refusal::BadProof,
-        );
+        check_packets(|p| p[2] = flip(&p[2], at), Refusal::BadProof);
     }
+}
+
+/// Breaks the packets of a good batch.
+#[track_caller]
+fn check_packets(spoil: impl FnOnce(&mut Vec<Bytes>), expected: Refusal) {
+    let spoil_all = |batch: &mut Batch| {
+        let packets = batch.packets.iter().map(Bytes::copy_from_slice);
+        let mut packets: Vec<Bytes> = packets.collect();
+        spoil(&mut packets);
+        batch.packets = packets.into_iter().collect();
+    };
+    check_batch(spoil_all, expected);
 }
 
 #[test]
 fn packets_cannot_be_left_out_doubled_added_or_reordered() {
-    check_batch(|b| drop(b.packets.pop()), Refusal::BadProof);
-    check_batch(|b| b.packets.push(b.packets[4].clone()), Refusal::BadProof);
-    check_batch(|b| b.packets.swap(0, 1), Refusal::BadProof);
-    check_batch(|b| b.packets.clear(), Refusal::Malformed);
-    let many = |b: &mut Batch| b.packets = vec![b.packets[0].clone(); BATCH_PACKETS_MAX + 1];
-    check_batch(many, Refusal::Oversized);
-    let large = |b: &mut Batch| b.packets[0] = Bytes::from(vec![0; PACKET_BYTES_MAX + 1]);
-    check_batch(large, Refusal::Oversized);
+    check_packets(|p| drop(p.pop()), Refusal::BadProof);
+    check_packets(|p| p.push(p[4].clone()), Refusal::BadProof);
+    check_packets(|p| p.swap(0, 1), Refusal::BadProof);
+    check_packets(Vec::clear, Refusal::Malformed);
+    let joined = |p: &mut Vec<Bytes>| *p = vec![Bytes::from(p.concat())];
+    check_packets(joined, Refusal::BadProof);
+    let many = |p: &mut Vec<Bytes>| *p = vec![p[0].clone(); BATCH_PACKETS_MAX + 1];
+    check_packets(many, Refusal::Oversized);
+    let large = |p: &mut Vec<Bytes>| p[0] = Bytes::from(vec![0; PACKET_BYTES_MAX + 1]);
+    check_packets(large, Refusal::Oversized);
 }
 
 #[test]

@@ -11,8 +11,7 @@ fn node(name: &str) -> NodeId {
 }
 
 fn push(sealer: &mut Sealer, to: &str, lane: Lane, n_bytes: usize) {
-    let packet = Bytes::from(vec![7; n_bytes]);
-    sealer.push(&node(to), lane, packet).unwrap();
+    sealer.push(&node(to), lane, &vec![7; n_bytes]).unwrap();
 }
 
 fn finish(sealer: &mut Sealer, start: u64, end: u64) -> Vec<(NodeId, Batch)> {
@@ -115,13 +114,13 @@ fn frames_aim_at_their_size_and_a_large_packet_goes_alone() {
 #[test]
 fn what_is_too_large_and_what_is_too_much_is_not_taken() {
     let mut sealer = sealer();
-    let large = Bytes::from(vec![0; PACKET_BYTES_MAX + 1]);
+    let large = vec![0; PACKET_BYTES_MAX + 1];
     let got = large.len();
-    let result = sealer.push(&node("b"), Lane::Bulk, large);
+    let result = sealer.push(&node("b"), Lane::Bulk, &large);
     assert_eq!(result, Err(SealFull::Packet { got }));
-    let packet = Bytes::from(vec![0; PACKET_BYTES_MAX]);
+    let packet = vec![0; PACKET_BYTES_MAX];
     let full = loop {
-        match sealer.push(&node("b"), Lane::Bulk, packet.clone()) {
+        match sealer.push(&node("b"), Lane::Bulk, &packet) {
             Ok(()) => assert!(sealer.queued_bytes() <= SEAL_QUEUE_BYTES_MAX),
             Err(full) => break full,
         }
@@ -134,7 +133,7 @@ fn what_is_too_large_and_what_is_too_much_is_not_taken() {
     );
     finish(&mut sealer, 0, 2);
     assert_eq!(sealer.queued_bytes(), 0);
-    assert!(sealer.push(&node("b"), Lane::Bulk, packet).is_ok());
+    assert!(sealer.push(&node("b"), Lane::Bulk, &packet).is_ok());
 }
 
 #[test]

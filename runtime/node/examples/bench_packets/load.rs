@@ -1,13 +1,12 @@
 //! Packets from the bee here to the bee there, as fast as they are handled.
 
-use std::{collections::VecDeque, future::poll_fn, task::Poll, time::Duration};
+use std::{collections::VecDeque, time::Duration};
 
 use skep_agent::{Asking, Ctx, Outgoing, role};
 use skep_node::Clock;
 use skep_packet::{Address, Class, HandlerName, Scope};
 use tokio::{
     sync::oneshot,
-    task::unconstrained,
     time::{MissedTickBehavior, interval, timeout},
 };
 
@@ -118,7 +117,7 @@ impl Load {
         let until_ns = self.clock.now().mono_after(duration);
         let (mut n_sent, mut open) = (0, VecDeque::with_capacity(CHUNKS_MAX));
         while self.clock.now().mono_ns < until_ns {
-            unconstrained(self.send(&packet)).await?;
+            self.send(&packet).await?;
             n_sent += CHUNK as u64;
             open.push_back(self.ask().await?);
             if open.len() >= CHUNKS_MAX
@@ -134,18 +133,9 @@ impl Load {
         Ok(Flow::between(&before, &after, n_sent))
     }
 
-    /// Sends a chunk: all of it is begun before anything is waited for.
     async fn send(&self, packet: &Outgoing) -> Fallible<()> {
-        let mut begun = Vec::with_capacity(CHUNK);
-        for _ in 0..CHUNK {
-            let mut send = Box::pin(self.ctx.send(packet.clone()));
-            match poll_fn(|task| Poll::Ready(send.as_mut().poll(task))).await {
-                Poll::Ready(sent) => drop(sent?),
-                Poll::Pending => begun.push(send),
-            }
-        }
-        for send in begun {
-            send.await?;
+        for sent in self.ctx.send_all(vec![packet.clone(); CHUNK]).await {
+            sent?;
         }
         Ok(())
     }

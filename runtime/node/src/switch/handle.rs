@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use skep_agent::{
-    CommitTicket, Delivery, DurableRef, HandlerInfo, OpenAsk, Outgoing, SendError, StoreError,
-    TxBuffer,
+    CommitTicket, Delivery, DurableRef, HandlerInfo, OpenAsk, Outgoing, SendError, SendResult,
+    StoreError, TxBuffer,
 };
-use skep_packet::{Address, AgentCard, AgentHealth, AgentName};
+use skep_packet::{AgentCard, AgentHealth, AgentName};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 use super::seat::SeatInput;
@@ -35,8 +35,8 @@ pub(crate) enum Input {
 /// An agent wants to send.
 pub(crate) struct Send {
     pub(crate) from: AgentName,
-    pub(crate) outgoing: Outgoing,
-    pub(crate) done: oneshot::Sender<Result<Vec<Address>, SendError>>,
+    pub(crate) outgoing: Vec<Outgoing>,
+    pub(crate) done: oneshot::Sender<Vec<SendResult>>,
 }
 
 /// An agent wants to ask.

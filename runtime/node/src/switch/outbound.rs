@@ -27,8 +27,11 @@ impl Switch {
             outgoing,
             done,
         } = send;
-        let sent = self.send_now(&from, outgoing);
-        let sent = sent.map(|targets| targets.into_iter().map(|target| target.address).collect());
+        let send = |outgoing| {
+            let targets = self.send_now(&from, outgoing)?;
+            Ok(targets.into_iter().map(|target| target.address).collect())
+        };
+        let sent = outgoing.into_iter().map(send).collect();
         if done.send(sent).is_err() {
             tracing::debug!(agent = %from, "the sender no longer waits");
         }

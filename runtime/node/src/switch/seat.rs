@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use arc_swap::ArcSwap;
 use skep_identity::{Identity, Keyring, Opener, Sealer};
 use skep_mesh::{CloseReason, DownReason, Mesh, MeshEvent};
-use skep_packet::{Batch, Frame, Hello, Lane, NodeId, Signed, WirePacket, encode};
+use skep_packet::{Batch, Frame, Hello, Lane, NodeId, Signed, WirePacket, encode_into};
 use skep_swarm::{asks::AskInput, delivery, membership};
 
 use super::Switch;
@@ -271,7 +271,9 @@ impl Switch {
     /// again what must arrive.
     pub(super) fn transmit(&mut self, to: &NodeId, wire: &WirePacket) {
         let Some(seat) = &mut self.seat else { return };
-        if let Err(error) = seat.sealer.push(to, wire.packet.lane, encode(wire)) {
+        self.scratch.clear();
+        encode_into(&mut self.scratch, wire);
+        if let Err(error) = seat.sealer.push(to, wire.packet.lane, &self.scratch) {
             tracing::debug!(node = %to, %error, "packet not sealed");
         }
     }

@@ -8,10 +8,11 @@ mod routing;
 mod rows;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
 };
 
+use foldhash::HashMap;
 use skep_packet::{AgentName, BootId, Lane, NodeId, Now};
 
 use self::{flights::Flight, peers::Peer, receive::Inbound};
@@ -109,13 +110,13 @@ impl Delivery {
             started_ns: now.mono_ns,
             index: Arc::new(RoleIndex::new(config.node.clone())),
             peers: BTreeMap::new(),
-            flights: HashMap::new(),
+            flights: HashMap::default(),
             next_flight: 0,
             outbox: Outbox::new(config.epoch, next_seq),
             inbox,
             durable_in: BTreeMap::new(),
             ids: AcceptedIds::default(),
-            tickets: HashMap::new(),
+            tickets: HashMap::default(),
             next_ticket: 0,
             timers: BTreeSet::new(),
             to_persist: Vec::new(),

@@ -1,10 +1,11 @@
 //! Ids of accepted packets that were put in a mailbox, so that none is twice.
 
 use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
+    collections::{BTreeMap, VecDeque, hash_map::Entry},
     time::Duration,
 };
 
+use foldhash::HashMap;
 use skep_packet::{
     AgentName, BootId, Lane, NodeId, Now, PacketId,
     limits::{REPLAY_WINDOW_BITS, SKEW_MAX_MS},
@@ -112,48 +113,39 @@ impl AcceptedIds {
         &mut boots[idx].lanes[arrival.lane.index()]
     }
 
-    /// Whether a packet for `agent` was here before.
-    pub(super) fn seen(
-        &mut self,
-        arrival: Arrival<'_>,
-        id: PacketId,
-        agent: &AgentName,
-        now: Now,
-    ) -> Seen {
-        let full = self.n >= IDS_MAX;
-        let ids = self.lane(arrival);
-        ids.newest = ids.newest.max(arrival.seq);
-        let pruned = ids.prune(now.mono_ns);
-        let known = ids.known.contains_key(&(id, agent.clone()));
-        self.n -= pruned;
-        match known {
-            true => Seen::Before,
-            false if full && pruned == 0 => Seen::Full,
-            false => Seen::New,
-        }
-    }
-
-    /// Remembers a packet that was put in the mailbox and is valid for `ttl_ms` at most.
+    /// Whether a packet for `agent` was here before. One that was not, and is valid for `ttl_ms` at
+    /// most, is remembered from here on.
     ///
     /// How long is measured on the monotonic clock: a step of the wall clock forgets nothing.
-    pub(super) fn remember(
+    pub(super) fn take(
         &mut self,
         arrival: Arrival<'_>,
         id: PacketId,
         agent: &AgentName,
         ttl_ms: u64,
         now: Now,
-    ) {
-        let key = (id, agent.clone());
+    ) -> Seen {
+        let is_full = self.n >= IDS_MAX;
         let ids = self.lane(arrival);
-        if ids.known.insert(key.clone(), arrival.seq).is_none() {
-            // A retry is sealed with what is left of the same deadline; on its way it may age by
-            // what the clocks differ.
-            let kept = Duration::from_millis(ttl_ms.saturating_add(2 * SKEW_MAX_MS));
-            ids.order
-                .push_back((arrival.seq, now.mono_after(kept), key));
-            self.n += 1;
-        }
+        ids.newest = ids.newest.max(arrival.seq);
+        let n_pruned = ids.prune(now.mono_ns);
+        let seen = match ids.known.entry((id, agent.clone())) {
+            Entry::Occupied(_) => Seen::Before,
+            Entry::Vacant(_) if is_full && n_pruned == 0 => Seen::Full,
+            Entry::Vacant(place) => {
+                // A retry is sealed with what is left of the same deadline; on its way it may age
+                // by what the clocks differ.
+                let kept = Duration::from_millis(ttl_ms.saturating_add(2 * SKEW_MAX_MS));
+                let key = place.key().clone();
+                place.insert(arrival.seq);
+                ids.order
+                    .push_back((arrival.seq, now.mono_after(kept), key));
+                Seen::New
+            }
+        };
+        self.n -= n_pruned;
+        self.n += usize::from(seen == Seen::New);
+        seen
     }
 
     /// The mailbox refused it: it may come again.

@@ -200,9 +200,13 @@ fn world() -> &'static World {
         let signed = genuine(&PASSPORT)
             .into_iter()
             .filter_map(|bytes| decode::<Signed>(&bytes, usize::MAX).ok());
+        let packets = batches.flat_map(|batch| {
+            let packets = batch.packets.iter().map(Bytes::copy_from_slice);
+            packets.collect::<Vec<_>>()
+        });
         World {
             keyring,
-            packets: batches.flat_map(|batch| batch.packets).collect(),
+            packets: packets.collect(),
             passports: signed.map(|signed| signed.body).collect(),
             requests: genuine(&REQUEST).into_iter().collect(),
             joins: genuine(&JOIN).into_iter().collect(),
@@ -283,7 +287,7 @@ fn sealed(packets: &[(Lane, Packet)]) -> Vec<Batch> {
         };
         let wire = encode(&WirePacket { seal, packet });
         sealer
-            .push(&minted.b.node, *lane, wire)
+            .push(&minted.b.node, *lane, &wire)
             .expect("room in the sealer");
     }
     let now = Now {

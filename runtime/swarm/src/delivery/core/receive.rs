@@ -87,8 +87,8 @@ impl Delivery {
                     lane,
                     seq,
                 };
-                match self.ids.seen(arrival, id, &agent, now) {
-                    Seen::New => self.ids.remember(arrival, id, &agent, packet.ttl_ms, now),
+                match self.ids.take(arrival, id, &agent, packet.ttl_ms, now) {
+                    Seen::New => {}
                     Seen::Before => return self.ack(now, from, boot, lane, seq),
                     Seen::Full => {
                         return self.refuse(now, from, boot, refuse(Refusal::MailboxFull));
