@@ -1,6 +1,7 @@
 //! The tree over a batch: packets under leaves, leaves under the signed root.
 //!
-//! Every level has its own domain byte, so that no hash can be taken for one of another level:
+//! H is BLAKE3, which takes a subtree of 32 KiB many lanes at a time. Every level has its own domain
+//! byte, so that no hash can be taken for one of another level:
 //!
 //! ```text
 //! leaf   H(0 ‖ lane u8 ‖ n packets u32 BE ‖ packets, each after its length, as received)
@@ -31,11 +32,19 @@ pub(crate) fn sha256(parts: &[&[u8]]) -> Hash {
     Hash(hash)
 }
 
+fn blake3(parts: &[&[u8]]) -> Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(part);
+    }
+    Hash(hasher.finalize().into())
+}
+
 /// What stands for all packets of one receiver and lane under the signed root.
 pub(crate) fn leaf(lane: Lane, n_packets: usize, packets: &[u8]) -> Hash {
     let lane = lane.index().to_be_bytes()[size_of::<usize>() - 1];
     let n_packets = u32::try_from(n_packets).unwrap_or(u32::MAX).to_be_bytes();
-    sha256(&[&[LEAF, lane], &n_packets, packets])
+    blake3(&[&[LEAF, lane], &n_packets, packets])
 }
 
 /// The tree, kept whole until every leaf has its path.
@@ -103,7 +112,7 @@ fn level_above(level: &[Hash]) -> Vec<Hash> {
 }
 
 fn pair(left: Hash, right: Hash) -> Hash {
-    sha256(&[&[NODE], &left.0, &right.0])
+    blake3(&[&[NODE], &left.0, &right.0])
 }
 
 #[cfg(test)]
@@ -148,7 +157,7 @@ mod tests {
         let [a, b] = [1_u8, 2].map(|byte| leaf(Lane::Command, 1, &[byte]));
         assert_ne!(a, b);
         let both = [a.0.as_slice(), &b.0].concat();
-        assert_ne!(sha256(&[&[LEAF], &both]), Tree::new(vec![a, b]).root());
+        assert_ne!(blake3(&[&[LEAF], &both]), Tree::new(vec![a, b]).root());
         let packets = [0, 0, 0, 1, 7];
         let one = leaf(Lane::Command, 1, &packets);
         assert_ne!(one, leaf(Lane::Bulk, 1, &packets));
