@@ -81,10 +81,10 @@ impl Ledger {
     }
 
     /// A packet was believed by the boot of a node: it must have been sealed, and once is enough.
-    pub(crate) fn opened(&mut self, packet: &Packet, bytes: &Bytes, boot: BootId) {
+    pub(crate) fn opened(&mut self, packet: &Packet, bytes: &[u8], boot: BootId) {
         if !self.sealed.contains(bytes) {
             self.violations.push(Violation::Forged(packet.id));
-        } else if !self.opened.insert((bytes.clone(), boot)) {
+        } else if !self.opened.insert((Bytes::copy_from_slice(bytes), boot)) {
             self.violations.push(Violation::Replayed(packet.id));
         }
     }
