@@ -86,7 +86,7 @@ const LATENCY_NS: std::ops::Range<u64> = 5_000_000..40_000_000;
 
 #[derive(Debug)]
 enum Event {
-    Frame { from: usize, frame: Frame },
+    Frame { from: usize, frame: Box<Frame> },
     Up { peer: usize },
     Held { node: usize, version: u64 },
 }
@@ -254,6 +254,7 @@ impl Gossip {
                     let to = index_of(&to);
                     self.connect(idx, to);
                     self.sent[idx] += 4 + u64::try_from(encode(&frame).len()).unwrap_or(u64::MAX);
+                    let frame = Box::new(frame);
                     self.later(to, Event::Frame { from: idx, frame });
                 }
                 Output::OwnVersionSeen(_) => {}
@@ -325,22 +326,18 @@ impl Gossip {
                     version,
                 }
             }
-            Event::Frame {
-                from,
-                frame: Frame::Swim(swim),
-            } => Input::Swim {
-                from: name(from),
-                swim,
+            Event::Frame { from, frame } => match *frame {
+                Frame::Swim(swim) => Input::Swim {
+                    from: name(from),
+                    swim,
+                },
+                Frame::Versions { versions, answer } => Input::Versions {
+                    from: name(from),
+                    versions,
+                    answer,
+                },
+                _ => return,
             },
-            Event::Frame {
-                from,
-                frame: Frame::Versions { versions, answer },
-            } => Input::Versions {
-                from: name(from),
-                versions,
-                answer,
-            },
-            Event::Frame { .. } => return,
         };
         self.input(to, input);
     }
