@@ -10,7 +10,7 @@
 //!   revoked/           what it took back, a file for each key     0600
 //!   invites            open invitations                           0600
 //!   enrolled           says that another node was ever let in
-//!   store.redb         everything durable                         0600
+//!   store.redb         everything durable; store.redb.aside-… was    0600
 //!   listen.json        where the running node listens
 //!   control.sock       the control socket                         0660
 //! ```

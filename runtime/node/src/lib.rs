@@ -26,5 +26,7 @@ mod switch;
 
 pub use clock::Clock;
 pub use metrics::Metrics;
-pub use node::{Node, NodeConfig, NodeError, NodeSettings, PEOPLE_PORT, SWARM_PORT, outward};
+pub use node::{
+    Ending, Node, NodeConfig, NodeError, NodeSettings, PEOPLE_PORT, SWARM_PORT, outward,
+};
 pub use steward::{LiveDirective, ReadPlan};

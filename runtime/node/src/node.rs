@@ -23,7 +23,7 @@ use crate::{
     home::{Home, HomeError},
     metrics::Metrics,
     steward::{LiveDirective, StewardHandle},
-    store::{OpenError, Store},
+    store::{OpenError, Store, WriteError},
 };
 
 /// The swarm's default port.
@@ -97,6 +97,24 @@ pub enum NodeError {
     Thread(#[source] std::io::Error),
 }
 
+/// Why a running node must end.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Ending {
+    /// Nothing durable can be written any more. What was acknowledged is on disk.
+    #[error(transparent)]
+    Store(#[from] WriteError),
+    /// It cannot take its place in the swarm: no keys, or no port.
+    #[error("{0}")]
+    Links(String),
+    /// An agent does not stop, and the directive says that the process must end then.
+    #[error("the agent {0} is stuck")]
+    Stuck(skep_packet::AgentName),
+    /// All of its parts are gone.
+    #[error("the node has ended")]
+    Gone,
+}
+
 /// A running node. Dropping it without [`Node::stop`] cuts everything off.
 pub struct Node {
     swarm: SwarmId,
@@ -112,7 +130,7 @@ pub struct Node {
     keys: Arc<ArcSwapOption<Keys>>,
     listening: watch::Receiver<Option<SocketAddr>>,
     door: Arc<dyn Door>,
-    fatal: mpsc::Receiver<String>,
+    fatal: mpsc::Receiver<Ending>,
 }
 
 impl std::fmt::Debug for Node {
@@ -179,11 +197,8 @@ impl Node {
     /// Waits for something after which the node must end, and says what.
     ///
     /// Cancel: safe.
-    pub async fn failed(&mut self) -> String {
-        self.fatal
-            .recv()
-            .await
-            .unwrap_or_else(|| "the node has ended".to_owned())
+    pub async fn failed(&mut self) -> Ending {
+        self.fatal.recv().await.unwrap_or(Ending::Gone)
     }
 
     /// Stops in order: agents, then the switch, then the connections. Durable packets that are not

@@ -7,6 +7,7 @@
 mod committer;
 mod error;
 mod file;
+mod opening;
 mod overlay;
 
 use std::{path::Path, sync::Arc};
@@ -16,8 +17,9 @@ use skep_packet::AgentName;
 use tokio::sync::{mpsc, oneshot};
 
 pub use committer::{COMMIT_QUEUE_MAX, Commit, Fatal};
-pub use error::OpenError;
+pub use error::{OpenError, WriteError};
 pub use file::{Op, Table};
+pub use opening::set_aside;
 
 use committer::Committer;
 use file::File;
@@ -35,11 +37,27 @@ impl Store {
     /// Opens the file, or makes it, and starts the committer. `fatal` fires when a commit fails.
     ///
     /// # Errors
-    /// Another node holds it, it is damaged, or the disk refuses: with the path and the cure.
+    /// Another node holds it, it is damaged, or the disk refuses. A damaged file stays as it is.
     pub fn open(path: &Path, fatal: Fatal) -> Result<Self, OpenError> {
-        let file = Arc::new(File::open(path)?);
+        Self::on(path, File::open(path)?, fatal)
+    }
+
+    /// Opens the file as a start would, and says how many rows each table holds.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub fn look(path: &Path) -> Result<Vec<(Table, u64)>, OpenError> {
+        let file = File::open(path)?;
+        file.sizes().map_err(|source| OpenError::Damaged {
+            path: path.to_owned(),
+            source: Box::new(source),
+        })
+    }
+
+    fn on(path: &Path, file: File, fatal: Fatal) -> Result<Self, OpenError> {
+        let file = Arc::new(file);
         let overlay = Arc::new(Overlay::default());
-        let commits = Committer::start(file.clone(), overlay.clone(), fatal)?;
+        let commits = Committer::start(path, file.clone(), overlay.clone(), fatal)?;
         Ok(Self {
             file,
             overlay,

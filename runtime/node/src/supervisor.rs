@@ -24,7 +24,7 @@ use tokio::{
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
-use crate::{clock::Clock, switch};
+use crate::{clock::Clock, node::Ending, switch};
 
 use keeper::Keeper;
 pub(crate) use keeper::Shown;
@@ -38,7 +38,7 @@ pub(crate) struct Grounds {
     pub(crate) tasks: TaskTracker,
     pub(crate) statuses: Arc<Statuses>,
     /// An agent did not stop, and the directive says that this ends the process.
-    pub(crate) stuck: Option<mpsc::Sender<String>>,
+    pub(crate) stuck: Option<mpsc::Sender<Ending>>,
     pub(crate) make_port: MakePort,
 }
 

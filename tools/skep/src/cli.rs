@@ -7,8 +7,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use crate::verb::{
     agent::Agent, audit::Audit, authority::Authority, call::Call, cases::Cases, check::Check,
     completions::Completions, digest::Digest, explain::Explain, init::Init, invite::Invite,
-    join::Join, operator::Operator, oracle::Oracle, renew::Renew, revoke::Revoke, tree::Tree,
-    up::Up,
+    join::Join, operator::Operator, oracle::Oracle, renew::Renew, revoke::Revoke, store::StoreVerb,
+    tree::Tree, up::Up,
 };
 
 const EXIT_CODES: &str = "\
@@ -16,6 +16,8 @@ Exit codes:
   0   it worked
   1   it did not, or a digest is as grave as --fail-on says; the reason stands on stderr
   2   the command line makes no sense
+  65  the node's store is damaged, and was left as it is
+  74  the disk refused: the node ended, or could not start
   78  the directive is not usable
   130 it was interrupted
 
@@ -123,5 +125,6 @@ pub(crate) enum Verb {
     Call(Call),
     Agent(Agent),
     Audit(Audit),
+    Store(StoreVerb),
     Completions(Completions),
 }

@@ -9,6 +9,10 @@ use crate::{cli::OutputFormat, output};
 
 /// The command line makes no sense.
 pub(crate) const EXIT_USAGE: u8 = 2;
+/// What the node keeps is damaged (`EX_DATAERR`): starting again does not help.
+const EXIT_DAMAGED: u8 = 65;
+/// The disk refused (`EX_IOERR`): starting again helps when it no longer does.
+const EXIT_DISK: u8 = 74;
 /// The directive is not usable (`EX_CONFIG` of sysexits.h).
 pub(crate) const EXIT_CONFIG: u8 = 78;
 /// Ctrl-C, as shells tell it.
@@ -45,6 +49,8 @@ kinds! {
     Protocol "SK-0211" "The other side does not keep to the protocol.";
     Audit "SK-0212" "The audit log is not what was written.";
     Grave "SK-0213" "A digest is as grave as `--fail-on` says, or graver.";
+    Damaged "SK-0214" "The store is damaged or of a newer version; it was left as it is (exit code 65).";
+    Disk "SK-0215" "The store could not be read or written (exit code 74).";
 }
 
 /// A failure, as a person is told of it.
@@ -64,6 +70,8 @@ impl Failure {
         let exit = match kind {
             Kind::Directive => EXIT_CONFIG,
             Kind::Input => EXIT_USAGE,
+            Kind::Damaged => EXIT_DAMAGED,
+            Kind::Disk => EXIT_DISK,
             _ => 1,
         };
         Self {

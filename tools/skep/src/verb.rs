@@ -18,6 +18,7 @@ pub(crate) mod oracle;
 mod papers;
 pub(crate) mod renew;
 pub(crate) mod revoke;
+pub(crate) mod store;
 pub(crate) mod tree;
 mod unit;
 pub(crate) mod up;
@@ -50,6 +51,7 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Renew(renew) => block_on(renew.run(globals)),
         Verb::Operator(operator) => block_on(operator.run(globals)),
         Verb::Check(check) => check.run(globals),
+        Verb::Store(store) => store.run(globals),
         Verb::Tree(tree) => block_on(tree.run(globals)),
         Verb::Digest(digest) => digest.run(globals),
         Verb::Explain(explain) => explain.run(globals),

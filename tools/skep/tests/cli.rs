@@ -83,6 +83,9 @@ fn every_verb_has_its_help() {
         &["audit", "verify"],
         &["audit", "list"],
         &["cases"],
+        &["store"],
+        &["store", "check"],
+        &["store", "set-aside"],
         &["completions"],
     ];
     for verb in verbs {

@@ -17,7 +17,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-use super::{Node, NodeConfig, NodeError, PEOPLE_PORT, links::Links};
+use super::{Ending, Node, NodeConfig, NodeError, PEOPLE_PORT, links::Links};
 use crate::{
     clock::Clock,
     door::{Keys, NodeDoor},
@@ -25,7 +25,7 @@ use crate::{
     metrics::Metrics,
     port::{Port, TRANSACTIONS_MAX},
     steward::{Ledger, NodeSteward, Running, StewardHandle, Ward},
-    store::{Op, Store, Table},
+    store::{Op, Store, Table, WriteError},
     supervisor::{Grounds, MakePort, Statuses, Supervisor},
     switch::{self, Handle, Input, Me, Parts, SWITCH_QUEUE_MAX, Switch, View},
 };
@@ -77,7 +77,7 @@ pub(super) struct Base {
     pub(super) listening: Arc<Mutex<Listening>>,
     pub(super) view: Arc<View>,
     pub(super) tasks: TaskTracker,
-    pub(super) fatal: mpsc::Sender<String>,
+    pub(super) fatal: mpsc::Sender<Ending>,
     /// Told when a person wants new papers now.
     pub(super) renew: Arc<Notify>,
     metrics: Arc<Metrics>,
@@ -90,7 +90,7 @@ pub(super) struct Base {
 impl Base {
     fn new(
         mut config: NodeConfig,
-        fatal: mpsc::Sender<String>,
+        fatal: mpsc::Sender<Ending>,
     ) -> Result<(Self, mpsc::Receiver<Input>), NodeError> {
         let SwarmCard { swarm, node } = config.home.found(None)?;
         let store = open_store(&config, &fatal)?;
@@ -248,11 +248,11 @@ fn told(
     Ok(Some(told))
 }
 
-fn open_store(config: &NodeConfig, fatal: &mpsc::Sender<String>) -> Result<Store, NodeError> {
+fn open_store(config: &NodeConfig, fatal: &mpsc::Sender<Ending>) -> Result<Store, NodeError> {
     let fatal = fatal.clone();
-    let fatal = move |error: String| {
-        tracing::error!(error, "the node must stop");
-        if fatal.try_send(error).is_err() {
+    let fatal = move |error: WriteError| {
+        tracing::error!(path = %error.path.display(), error = %error.source, "the store cannot be written, the node must stop");
+        if fatal.try_send(error.into()).is_err() {
             tracing::debug!("the node is stopping already");
         }
     };

@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{SWARM_PORT, boot::Base, outward};
+use super::{Ending, SWARM_PORT, boot::Base, outward};
 use crate::{
     door::{Keys, NodeDoor},
     signer::Signer,
@@ -81,7 +81,8 @@ impl Links {
     }
 
     async fn give_up(&self, error: String) -> String {
-        if self.base.fatal.send(error.clone()).await.is_err() {
+        let ending = Ending::Links(error.clone());
+        if self.base.fatal.send(ending).await.is_err() {
             tracing::debug!("the node is stopping already");
         }
         error

@@ -1,11 +1,17 @@
 //! The one thread that writes: many commits, one fsync.
 
-use std::{fmt, sync::Arc};
+use std::{
+    error::Error,
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use skep_agent::StoreError;
 use tokio::sync::mpsc;
 
-use super::{Op, OpenError, file::File, overlay::Overlay};
+use super::{Op, OpenError, WriteError, file::File, opening::said, overlay::Overlay};
 
 /// Commits that may wait for the disk; at the bound a further one is refused. Agents wait before
 /// they come near it.
@@ -14,8 +20,8 @@ pub const COMMIT_QUEUE_MAX: usize = 4096;
 /// Commits that one fsync covers at most.
 const GROUP_MAX: usize = 4096;
 
-/// Told when a commit fails: the node must stop.
-pub type Fatal = Arc<dyn Fn(String) + Send + Sync>;
+/// Told once, when a commit fails: the node must stop.
+pub type Fatal = Arc<dyn Fn(WriteError) + Send + Sync>;
 
 /// Called when a commit is on disk, or will never be.
 pub(super) type Done = Box<dyn FnOnce(Result<(), StoreError>) + Send>;
@@ -52,6 +58,7 @@ impl fmt::Debug for Commit {
 }
 
 pub(super) struct Committer {
+    path: PathBuf,
     file: Arc<File>,
     overlay: Arc<Overlay>,
     fatal: Fatal,
@@ -60,12 +67,14 @@ pub(super) struct Committer {
 
 impl Committer {
     pub(super) fn start(
+        path: &Path,
         file: Arc<File>,
         overlay: Arc<Overlay>,
         fatal: Fatal,
     ) -> Result<mpsc::Sender<Commit>, OpenError> {
         let (commits, queue) = mpsc::channel(COMMIT_QUEUE_MAX);
         let committer = Self {
+            path: path.to_owned(),
             file,
             overlay,
             fatal,
@@ -75,8 +84,8 @@ impl Committer {
             .name("skep-committer".to_owned())
             .spawn(move || committer.run())
             .map_err(|source| OpenError::Io {
-                path: "thread".into(),
-                source: source.into(),
+                path: path.to_owned(),
+                source,
             })?;
         Ok(commits)
     }
@@ -90,8 +99,8 @@ impl Committer {
                 };
                 group.push(next);
             }
-            if let Err(error) = self.file.write(group.iter().flat_map(|commit| &commit.ops)) {
-                return self.give_up(group, &error);
+            if let Err(error) = self.write(&group) {
+                return self.give_up(group, error);
             }
             let closes = group.iter().any(|commit| commit.closes);
             if closes {
@@ -110,18 +119,32 @@ impl Committer {
     /// Whoever still wants something written is told that it is too late.
     fn end(mut self) {
         self.queue.close();
-        while let Ok(commit) = self.queue.try_recv() {
+        while let Some(commit) = self.queue.blocking_recv() {
             (commit.done)(Err(StoreError::Stopping));
         }
     }
 
+    /// A panic of the engine is a failure like any other: this thread must not end in silence.
+    fn write(&self, group: &[Commit]) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let ops = group.iter().flat_map(|commit| &commit.ops);
+        match catch_unwind(AssertUnwindSafe(|| self.file.write(ops))) {
+            Ok(written) => written.map_err(Into::into),
+            Err(panic) => {
+                self.file.abandon();
+                Err(said(panic.as_ref()).into())
+            }
+        }
+    }
+
     /// After a failed fsync nobody knows what is on disk: every waiting commit fails, the node ends.
-    fn give_up(mut self, group: Vec<Commit>, error: &redb::Error) {
-        let text = error.to_string();
-        (self.fatal)(format!("the store could not be written: {text}"));
+    fn give_up(mut self, group: Vec<Commit>, source: Box<dyn Error + Send + Sync>) {
+        // Closed first: what comes from here on is refused, and not forgotten.
         self.queue.close();
+        let text = source.to_string();
+        let path = self.path.clone();
+        (self.fatal)(WriteError { path, source });
         let mut commits = group;
-        while let Ok(commit) = self.queue.try_recv() {
+        while let Some(commit) = self.queue.blocking_recv() {
             commits.push(commit);
         }
         for commit in commits {

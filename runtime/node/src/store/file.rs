@@ -1,15 +1,12 @@
 //! The redb file and its tables of bytes.
 
-use std::{fs::OpenOptions, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use arc_swap::ArcSwapOption;
 use bytes::Bytes;
-use redb::{Database, ReadableDatabase, TableDefinition};
+use redb::{Database, ReadableDatabase, ReadableTableMetadata, TableDefinition};
 
-use super::OpenError;
-
-/// Bytes of the file that are kept in memory.
-const CACHE_BYTES: usize = 8 * 1024 * 1024;
+use super::{OpenError, opening};
 
 /// A table of the store; keys and values are bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +32,7 @@ pub enum Table {
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 impl Table {
-    const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::State,
         Self::Outbox,
         Self::Inbox,
@@ -46,8 +43,10 @@ impl Table {
         Self::Audit,
     ];
 
-    const fn definition(self) -> Definition {
-        TableDefinition::new(match self {
+    /// Its name in the file.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
             Self::State => "state",
             Self::Outbox => "outbox",
             Self::Inbox => "inbox",
@@ -56,7 +55,11 @@ impl Table {
             Self::Revocations => "revocations",
             Self::Meta => "meta",
             Self::Audit => "audit",
-        })
+        }
+    }
+
+    pub(super) const fn definition(self) -> Definition {
+        TableDefinition::new(self.name())
     }
 }
 
@@ -95,19 +98,15 @@ pub(super) struct File {
 }
 
 impl File {
+    /// Opens the file, or makes it; all of it is looked through before anything is believed.
     pub(super) fn open(path: &Path) -> Result<Self, OpenError> {
-        make_private(path).map_err(|error| open_error(path, error.into()))?;
-        let mut builder = Database::builder();
-        builder.set_cache_size(CACHE_BYTES);
-        let database = builder
-            .create(path)
-            .map_err(|error| open_error(path, error.into()))?;
-        let file = Self {
+        opening::open(path).map(Self::of)
+    }
+
+    pub(super) fn of(database: Database) -> Self {
+        Self {
             database: ArcSwapOption::from_pointee(database),
-        };
-        file.make_tables()
-            .map_err(|error| open_error(path, error))?;
-        Ok(file)
+        }
     }
 
     /// Lets go of the file when the reads that are under way have ended.
@@ -115,18 +114,24 @@ impl File {
         self.database.store(None);
     }
 
+    /// Lets go of the file without the engine: after a panic within it, closing it would be another.
+    pub(super) fn abandon(&self) {
+        // The lock on the file ends with the process, as the node does.
+        std::mem::forget(self.database.swap(None));
+    }
+
     fn database(&self) -> Result<Arc<Database>, redb::Error> {
         self.database.load_full().ok_or(redb::Error::DatabaseClosed)
     }
 
-    fn make_tables(&self) -> Result<(), redb::Error> {
+    /// How many rows each table holds.
+    pub(super) fn sizes(&self) -> Result<Vec<(Table, u64)>, redb::Error> {
         let database = self.database()?;
-        let transaction = database.begin_write()?;
-        for table in Table::ALL {
-            transaction.open_table(table.definition())?;
-        }
-        transaction.commit()?;
-        Ok(())
+        let transaction = database.begin_read()?;
+        let size = |table: Table| -> Result<_, redb::Error> {
+            Ok((table, transaction.open_table(table.definition())?.len()?))
+        };
+        Table::ALL.into_iter().map(size).collect()
     }
 
     /// Writes all of it with one fsync, or nothing.
@@ -186,34 +191,5 @@ impl File {
             }
         }
         Ok(rows)
-    }
-}
-
-/// The file is the owner's alone from its first moment.
-fn make_private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false).mode(0o600);
-    options.open(path).map(drop)
-}
-
-fn open_error(path: &Path, error: redb::Error) -> OpenError {
-    let path = path.to_owned();
-    match error {
-        redb::Error::DatabaseAlreadyOpen => OpenError::InUse { path },
-        redb::Error::Io(source)
-            if !matches!(
-                source.kind(),
-                std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-            ) =>
-        {
-            OpenError::Io {
-                path,
-                source: source.into(),
-            }
-        }
-        source => OpenError::Damaged {
-            path,
-            source: Box::new(source),
-        },
     }
 }

@@ -1,3 +1,8 @@
+mod crashes;
+mod damage;
+mod disk;
+mod refusals;
+
 use tokio::sync::oneshot;
 
 use super::*;
@@ -7,7 +12,11 @@ fn agent(name: &str) -> AgentName {
 }
 
 fn open(dir: &Path) -> Store {
-    Store::open(&dir.join("store.redb"), Arc::new(|error| panic!("{error}"))).unwrap()
+    Store::open(
+        &dir.join("store.redb"),
+        Arc::new(|error| panic!("{error:?}")),
+    )
+    .unwrap()
 }
 
 fn state(agent_name: &str, key: &str, value: Option<&'static str>) -> Op {
@@ -97,17 +106,6 @@ async fn a_second_node_on_the_same_file_is_told_so() {
     let _store = open(dir.path());
     let again = Store::open(&dir.path().join("store.redb"), Arc::new(|_| {}));
     assert!(matches!(again, Err(OpenError::InUse { .. })), "{again:?}");
-}
-
-#[tokio::test]
-async fn a_damaged_file_is_named_and_left_as_it_is() {
-    let dir = tempfile::tempdir().unwrap();
-    let path = dir.path().join("store.redb");
-    std::fs::write(&path, b"this is no store").unwrap();
-    let error = Store::open(&path, Arc::new(|_| {})).unwrap_err();
-    assert!(matches!(error, OpenError::Damaged { .. }), "{error:?}");
-    assert!(error.to_string().contains("move it aside"));
-    assert_eq!(std::fs::read(&path).unwrap(), b"this is no store");
 }
 
 #[tokio::test]

@@ -25,7 +25,7 @@ use super::{
     budget::{Budget, End, INTENSITY_DEFAULT, PERIOD_DEFAULT, Verdict},
     jitter,
 };
-use crate::{secrets, switch::MailboxUp};
+use crate::{node::Ending, secrets, switch::MailboxUp};
 
 /// Signs of life that an agent may miss before it counts as hung.
 const BEACONS_MISSED_MAX: u32 = 2;
@@ -252,10 +252,7 @@ impl Keeper {
         tracing::error!(%agent, "agent is stuck: it does not stop, and is not started again");
         self.show(AgentHealth::Stuck).await;
         if let Some(stuck) = &self.grounds.stuck
-            && stuck
-                .send(format!("the agent {agent} is stuck"))
-                .await
-                .is_err()
+            && stuck.send(Ending::Stuck(agent.clone())).await.is_err()
         {
             tracing::debug!("the node is stopping already");
         }

@@ -31,13 +31,15 @@ impl Unit<'_> {
 Description=Skep, a node that watches this host's logs
 After=network-online.target
 Wants=network-online.target
+# A disk that is full for an hour must not keep the node away for good.
+StartLimitIntervalSec=0
 
 [Service]
 ExecStart={command}
 Restart=on-failure
 RestartSec=2
-# 78 is a directive that is not usable: starting again does not help.
-RestartPreventExitStatus=2 78
+# 65 is a damaged store, 78 a directive that is not usable: starting again does not help.
+RestartPreventExitStatus=2 65 78
 TimeoutStopSec=20
 NoNewPrivileges=yes
 PrivateTmp=yes

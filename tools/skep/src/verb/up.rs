@@ -21,7 +21,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
-use super::{check, init, unit::Unit};
+use super::{check, init, store, unit::Unit};
 use crate::{
     cli::{Globals, OutputFormat},
     failure::{Failure, Kind},
@@ -219,7 +219,7 @@ async fn run(config: NodeConfig, globals: &Globals) -> Result<(), Failure> {
     let mut terminate = stop_signal(SignalKind::terminate())?;
     let mut interrupt = stop_signal(SignalKind::interrupt())?;
     let started = Node::start(config);
-    let mut node = started.map_err(|error| Failure::of(Kind::Node, &error))?;
+    let mut node = started.map_err(|error| store::of_start(&error))?;
     let keys = if has_keys {
         ""
     } else {
@@ -252,7 +252,7 @@ async fn run(config: NodeConfig, globals: &Globals) -> Result<(), Failure> {
     }
     match reason {
         None => Ok(()),
-        Some(reason) => Err(Failure::new(Kind::Node, reason)),
+        Some(reason) => Err(store::of_ending(&reason)),
     }
 }
 
