@@ -9,19 +9,26 @@ use skep_protocol::{
     digest::{CollectorReport, DigestReport, EvidenceLine, Ordered, Row, Section, Table},
     oracle::{self, OracleResponse, Prompt, Report},
 };
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::sleep};
 use uuid::Uuid;
 
 use crate::{
     ForensicDetective,
     config::Rules,
-    core::{Due, Stored},
+    core::{Due, Stored, Unanswered},
     rows, show, tell,
 };
 
 /// Cases that the oracle is asked about at a time; more wait for their turn, which the bounds of
 /// what is live bound.
 const ASKING_MAX: usize = 4;
+
+/// How long a question waits for someone to serve the oracle's role: at boot, agents and other
+/// nodes come up in any order.
+const ROLE_WAIT_MAX: Duration = Duration::from_secs(5);
+
+/// How often it looks meanwhile.
+const ROLE_LOOK: Duration = Duration::from_millis(200);
 
 /// Longest description of a case in words that goes along, in characters.
 const WORDS_MAX: usize = 4000;
@@ -59,7 +66,9 @@ impl Asker {
         let stored = ctx.tx(|tx| tx.get::<Stored>(&rows::case(id))).await?;
         let asked = stored.filter(|stored| stored.case.analysis == Analysis::Asked);
         let Some(asked) = asked else { return Ok(()) };
-        let Some(analysis) = self.analysis(ctx, &asked).await else {
+        let within = self.rules.oracle.as_ref().map(|(_, within)| *within);
+        let (prompt, digest) = prompt(&asked, within);
+        let Some(analysis) = self.analysis(ctx, &prompt, &digest).await else {
             return Ok(());
         };
         let revision = |stored: &Stored| stored.told.as_ref().map(|told| told.revision);
@@ -69,6 +78,13 @@ impl Asker {
             let same = now.filter(|now| revision(now) == revision(&asked));
             let Some(mut stored) = same else {
                 return Ok(());
+            };
+            stored.unanswered = match analysis {
+                Analysis::Missing { .. } => Some(Unanswered {
+                    query_id: prompt.query_id,
+                    evidence: oracle::evidence_ids(&digest),
+                }),
+                _ => None,
             };
             stored.case.analysis = analysis;
             rows::put_analysis(tx, &stored);
@@ -80,13 +96,17 @@ impl Asker {
     }
 
     /// What came of asking; `None` if the node stops: the next start asks again.
-    async fn analysis(&self, ctx: &Ctx<ForensicDetective>, stored: &Stored) -> Option<Analysis> {
+    async fn analysis(
+        &self,
+        ctx: &Ctx<ForensicDetective>,
+        prompt: &Prompt,
+        digest: &DigestReport,
+    ) -> Option<Analysis> {
         let missing = |reason: String| Some(Analysis::Missing { reason });
         let Some((role, within)) = &self.rules.oracle else {
             return Some(Analysis::NotAsked);
         };
-        let (prompt, digest) = prompt(stored, *within);
-        let asking = match ask(ctx, role, &prompt, *within).await {
+        let asking = match ask(ctx, role, prompt, *within).await {
             Ok(asking) => asking,
             Err(SendError::Stopping) => return None,
             Err(error) => return missing(error.to_string()),
@@ -103,10 +123,11 @@ impl Asker {
         Some(
             match response
                 .map_err(|error| error.to_string())
-                .and_then(|said| check(said, &digest))
+                .and_then(|said| check(said, digest))
             {
                 Ok(report) => Analysis::Report {
                     report: Box::new(report),
+                    late: false,
                 },
                 Err(reason) => Analysis::Missing {
                     reason: format!("the answer is no report: {reason}"),
@@ -124,6 +145,7 @@ fn check(said: OracleResponse, digest: &DigestReport) -> Result<Report, String> 
     }
 }
 
+/// Sends the question; waits a little for someone to send it to.
 async fn ask(
     ctx: &Ctx<ForensicDetective>,
     role: &RolePattern,
@@ -131,12 +153,21 @@ async fn ask(
     within: Duration,
 ) -> Result<skep_agent::Asking, SendError> {
     let token = Token::new(&prompt.query_id).map_err(|_| SendError::Expired)?;
-    let outgoing = Outgoing::to_role(role.clone(), prompt).token(token);
-    ctx.ask(outgoing, within).await
+    let started_ns = ctx.now().mono_ns;
+    let waited = || Duration::from_nanos(ctx.now().mono_ns.saturating_sub(started_ns));
+    loop {
+        let outgoing = Outgoing::to_role(role.clone(), prompt).token(token.clone());
+        match ctx.ask(outgoing, within.saturating_sub(waited())).await {
+            Err(SendError::NoEndpoint { .. }) if waited() < ROLE_WAIT_MAX.min(within) => {
+                sleep(ROLE_LOOK).await;
+            }
+            result => return result,
+        }
+    }
 }
 
 /// The question about a case, and the digest that it is about.
-fn prompt(stored: &Stored, within: Duration) -> (Prompt, DigestReport) {
+fn prompt(stored: &Stored, within: Option<Duration>) -> (Prompt, DigestReport) {
     let case = &stored.case;
     let revision = stored.told.as_ref().map_or(0, |told| told.revision);
     let digest = digest(case);
@@ -147,7 +178,7 @@ fn prompt(stored: &Stored, within: Duration) -> (Prompt, DigestReport) {
     );
     let words = show::story(case);
     prompt.prompt = Some(words.chars().take(WORDS_MAX).collect());
-    prompt.within_ms = u64::try_from(within.as_millis()).ok();
+    prompt.within_ms = within.and_then(|within| u64::try_from(within.as_millis()).ok());
     (prompt, digest)
 }
 

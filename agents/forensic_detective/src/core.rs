@@ -16,7 +16,7 @@ mod kind;
 
 pub(crate) use self::board::{Due, LIVE_MAX, Shelf, Step, Terms, sweep, take};
 pub(crate) use self::entry::entry;
-pub(crate) use self::fold::Stored;
+pub(crate) use self::fold::{Stored, Unanswered};
 pub(crate) use self::keys::Live;
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 //!
 //! A report commits together with what it changes and with the alert that follows, so a kill at any
 //! point neither loses a report nor tells twice. The oracle is asked beside that; what it says, or
-//! that it said nothing, goes into the case and into the alert's record.
+//! that it said nothing, goes into the case and into the alert's record. So does what it says too
+//! late, marked so.
 
 mod ask;
 mod config;
 mod core;
+mod late;
 mod list;
 mod rows;
 mod show;
@@ -96,6 +98,11 @@ impl Agent for ForensicDetective {
                 status::HANDLER,
                 Access::agents(),
                 |agent, ctx, tx, request| Box::pin(agent.ingest(ctx, tx, request)),
+            )
+            .command(
+                oracle::RETURN_HANDLER,
+                Access::agents(),
+                |agent, ctx, request| Box::pin(late::take(ctx, &agent.rules, request)),
             )
             .command(case::HANDLER_LIST, viewers, |agent, ctx, request| {
                 Box::pin(agent.list(ctx, request))

@@ -142,7 +142,14 @@ fn analysis(case: &Case) -> String {
     match &case.analysis {
         Analysis::NotAsked => "No analysis: no oracle was asked.".to_owned(),
         Analysis::Asked => "The oracle is being asked.".to_owned(),
-        Analysis::Report { report } => report.to_text().trim_end().to_owned(),
+        Analysis::Report { report, late } => {
+            let mark = if *late {
+                "The analysis came late.\n"
+            } else {
+                ""
+            };
+            format!("{mark}{}", report.to_text().trim_end())
+        }
         Analysis::Missing { reason } => format!("No analysis: {reason}."),
     }
 }

@@ -14,7 +14,7 @@ use skep_protocol::{
     alert::Alert,
     case::{Analysis, Case, CaseState, Cases, HANDLER_LIST, HANDLER_SHOW, ListCases, ShowCase},
     digest::EvidenceLine,
-    oracle::{OracleResponse, Prompt, Report},
+    oracle::{Finding, OracleResponse, Prompt, RETURN_HANDLER, Report},
     severity::Severity,
     status::{HANDLER, SeverityReport, StatusEvent},
 };
@@ -185,7 +185,8 @@ async fn what_the_oracle_says_goes_into_the_case_and_the_alerts_record() {
     assert_eq!(
         case.analysis,
         Analysis::Report {
-            report: Box::new(report())
+            report: Box::new(report()),
+            late: false,
         }
     );
 }
@@ -219,6 +220,102 @@ async fn a_missing_answer_is_said_in_the_case() {
         panic!("{:?}", case.analysis)
     };
     assert!(reason.contains("hive.oracle"), "{reason}");
+}
+
+/// An oracle's answer to a question that has ended.
+async fn answer_late(world: &mut World, from: &str, response: &OracleResponse) {
+    let command = world.command(RETURN_HANDLER, response).from(from);
+    command.late().deliver().await;
+    world.idle().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_is_taken_once_and_shown_as_late() {
+    let mut world = with_all().await;
+    let event = guesses(&world, "web1");
+    hand_in(&mut world, 1, &event).await;
+    let (alerts, asks) = said(&mut world).await;
+    let mut response = OracleResponse {
+        query_id: asks[0].content::<Prompt>().query_id,
+        response: String::new(),
+        report: report(),
+    };
+    response.report.findings = vec![Finding {
+        title: "guesses".to_owned(),
+        shape: "guessing".to_owned(),
+        severity: Severity::Warning,
+        evidence: vec!["1.1".to_owned()],
+        confidence: 80,
+        advice: None,
+    }];
+    asks[0].fail(AskError::TimedOut).await;
+    said(&mut world).await;
+    // Another report came meanwhile: the lines that it may stand on are those of the question.
+    let event = guesses(&world, "web0");
+    hand_in(&mut world, 2, &event).await;
+    // Neither who is no oracle is heard, nor an answer about lines that were never there.
+    answer_late(&mut world, "log_watcher@n1", &response).await;
+    let mut lies = response.clone();
+    lies.report.findings[0].evidence = vec!["2.1".to_owned()];
+    answer_late(&mut world, "oracle@n1", &lies).await;
+    let mut other = response.clone();
+    other.query_id = format!("{}.7", Uuid::nil());
+    answer_late(&mut world, "oracle@n1", &other).await;
+    let (none, _) = said(&mut world).await;
+    assert!(none.is_empty(), "{none:?}");
+    let id = alerts[0].id.unwrap().to_string();
+    let case = show(&mut world, &id).await;
+    assert!(
+        matches!(case.analysis, Analysis::Missing { .. }),
+        "{case:?}"
+    );
+    answer_late(&mut world, "oracle@n1", &response).await;
+    let (records, _) = said(&mut world).await;
+    assert_eq!(
+        (records.len(), records[0].quiet, records[0].id),
+        (1, true, alerts[0].id)
+    );
+    assert!(
+        records[0]
+            .msg
+            .contains("The analysis came late.\nAnalysis: warning"),
+        "{}",
+        records[0].msg
+    );
+    let case = show(&mut world, &id).await;
+    assert_eq!(
+        case.analysis,
+        Analysis::Report {
+            report: Box::new(response.report.clone()),
+            late: true,
+        }
+    );
+    // It is one answer, however often it comes.
+    answer_late(&mut world, "oracle@n1", &response).await;
+    let (none, _) = said(&mut world).await;
+    assert!(none.is_empty(), "{none:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_late_answer_to_what_was_asked_anew_is_none() {
+    let mut world = with_all().await;
+    let event = guesses(&world, "web1");
+    hand_in(&mut world, 1, &event).await;
+    let (alerts, asks) = said(&mut world).await;
+    asks[0].fail(AskError::TimedOut).await;
+    let first = OracleResponse {
+        query_id: asks[0].content::<Prompt>().query_id,
+        response: String::new(),
+        report: report(),
+    };
+    said(&mut world).await;
+    let login = login(&world, "web1", "bob");
+    hand_in(&mut world, 2, &login).await;
+    let (_, asks) = said(&mut world).await;
+    assert_ne!(asks[0].content::<Prompt>().query_id, first.query_id);
+    answer_late(&mut world, "oracle@n1", &first).await;
+    let case = show(&mut world, &alerts[0].id.unwrap().to_string()).await;
+    assert_eq!(case.analysis, Analysis::Asked);
 }
 
 #[tokio::test(start_paused = true)]

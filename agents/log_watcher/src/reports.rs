@@ -4,6 +4,7 @@
 //! themselves, and tell what happened when they stand beside a failure.
 
 mod clue;
+mod guessers;
 mod rules;
 
 use skep_packet::Address;
@@ -21,6 +22,7 @@ use crate::digest::Settings;
 
 pub(crate) use self::clue::Clue;
 pub(crate) use self::clue::Reader;
+use self::guessers::Guessers;
 use self::rules::By;
 use self::rules::RULES;
 use self::rules::Rule;
@@ -49,6 +51,7 @@ pub(crate) fn of_digest(
     settings: &Settings,
 ) -> (Vec<StatusEvent>, usize) {
     let mut events = Vec::new();
+    let guessers = Guessers::of(digest);
     for (name, found) in &digest.collectors.0 {
         if about.except == Some(name.as_str()) {
             continue;
@@ -62,7 +65,9 @@ pub(crate) fn of_digest(
             events.extend(of_levels(name, found, about, reader));
         }
         for rule in rules {
-            events.extend(of_rule(rule, name, found, about, reader));
+            let groups = of_rule(rule, found, &guessers, about, reader);
+            let event = |group: Group| group.event(about, name, rule.event, rule.severity);
+            events.extend(groups.into_iter().map(event));
         }
     }
     events.sort_by_key(|event| std::cmp::Reverse(event.severity));
@@ -73,18 +78,26 @@ pub(crate) fn of_digest(
 
 fn of_rule(
     rule: &Rule,
-    name: &str,
     found: &CollectorReport,
+    guessers: &Guessers,
     about: &About<'_>,
     reader: &mut Reader,
-) -> Vec<StatusEvent> {
-    let groups = match rule.by {
-        By::Source => sources(rule, found, reader, about),
+) -> Vec<Group> {
+    match rule.by {
+        By::Source | By::Guesser | By::OfGuesser => sources(rule, found, guessers, reader, about),
+        By::OfGuesserThenLine => {
+            let mut groups = sources(rule, found, guessers, reader, about);
+            let others = lines(rule, found, reader, about);
+            let is_other = |group: &Group| {
+                let source = group.clue.source.as_deref();
+                !source.is_some_and(|source| guessers.has(source))
+            };
+            groups.extend(others.into_iter().filter(is_other));
+            groups
+        }
         By::Line => lines(rule, found, reader, about),
         By::All => whole(rule, found, reader, about),
-    };
-    let event = |group: Group| group.event(about, name, rule.event, rule.severity);
-    groups.into_iter().map(event).collect()
+    }
 }
 
 /// A collector that only counts lines by level: one report of its gravest.
@@ -212,50 +225,64 @@ fn detail(collector: &str, event: &str, report: &SeverityReport) -> String {
 fn sources(
     rule: &Rule,
     found: &CollectorReport,
+    guessers: &Guessers,
     reader: &mut Reader,
     about: &About<'_>,
 ) -> Vec<Group> {
     let Some(table) = found.tables.get("by_source") else {
         return Vec::new();
     };
-    let times = |row: &Row| row.count("count") + row.count("probes");
-    let mut grave: Vec<&Row> = table
-        .rows
-        .iter()
-        .filter(|row| times(row) >= rule.least)
-        .collect();
-    grave.sort_by_key(|row| std::cmp::Reverse(times(row)));
-    let rest: u64 = grave.iter().skip(ROWS_MAX).map(|row| times(row)).sum();
-    let n_rest = grave.len().saturating_sub(ROWS_MAX);
-    let evidence = || {
-        let sections = rule.sections.iter();
-        let sections = sections.filter_map(|name| found.sections.iter().find(|s| s.name == *name));
-        sections.flat_map(|section| section.lines.iter().rev())
+    let is_due = |row: &&Row| match (rule.times(row), rule.by) {
+        (0, _) => false,
+        (_, By::Guesser) => guessers.attempts(&row.key) >= rule.least,
+        (n, By::OfGuesser | By::OfGuesserThenLine) => n >= rule.least && guessers.has(&row.key),
+        (n, _) => n >= rule.least,
     };
-    let mut groups = Vec::new();
-    for row in grave.iter().take(ROWS_MAX) {
-        let mut group = Group::new(about, times(row));
-        for line in evidence() {
-            let clue = reader.read(&line.text);
-            if clue.source.as_deref() == Some(row.key.as_str()) {
-                group.take_one(line, clue);
-            }
-        }
-        let n_shown = group.report.evidence.len() as u64;
-        if n_shown < group.report.count {
-            group.began_before(about);
-        }
-        // Many names were tried; the last one is nobody's account.
-        group.clue = Clue::default();
-        group.report.source = Some(row.key.clone());
-        groups.push(group);
-    }
+    let mut grave: Vec<&Row> = table.rows.iter().filter(is_due).collect();
+    grave.sort_by_key(|row| std::cmp::Reverse(rule.times(row)));
+    let n_rest = grave.len().saturating_sub(ROWS_MAX);
+    let rest: u64 = grave.iter().skip(ROWS_MAX).map(|row| rule.times(row)).sum();
+    let mut groups: Vec<Group> = grave
+        .into_iter()
+        .take(ROWS_MAX)
+        .map(|row| of_row(rule, row, found, reader, about))
+        .collect();
     if n_rest > 0 {
         let mut group = Group::new(about, rest);
         group.report.object = Some(format!("{n_rest} more sources"));
         groups.push(group);
     }
     groups
+}
+
+/// What one source did, with the lines that show it.
+fn of_row(
+    rule: &Rule,
+    row: &Row,
+    found: &CollectorReport,
+    reader: &mut Reader,
+    about: &About<'_>,
+) -> Group {
+    let sections = rule.sections.iter();
+    let sections = sections.filter_map(|name| found.sections.iter().find(|s| s.name == *name));
+    let mut group = Group::new(about, rule.times(row));
+    let mut n_seen = 0;
+    for line in sections.flat_map(|section| section.lines.iter().rev()) {
+        let clue = reader.read(&line.text);
+        if clue.source.as_deref() == Some(row.key.as_str()) {
+            group.take_one(line, clue);
+            n_seen += 1;
+        }
+    }
+    if n_seen < group.report.count {
+        group.began_before(about);
+    }
+    // Many names were tried, and the last one is nobody's account; who came in is somebody.
+    if rule.by != By::OfGuesser {
+        group.clue = Clue::default();
+    }
+    group.report.source = Some(row.key.clone());
+    group
 }
 
 /// What each line of the sections is about, equals together.

@@ -162,6 +162,9 @@ pub enum Analysis {
     Report {
         /// The report.
         report: Box<Report>,
+        /// It came after the case had said that none does.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        late: bool,
     },
     /// None came.
     Missing {

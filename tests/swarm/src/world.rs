@@ -48,6 +48,8 @@ pub struct Host {
     listen: SocketAddr,
     /// What the test changes in the probe's plan.
     tune: fn(&mut AgentPlan),
+    /// What runs beside the probe, with its config.
+    beside: Vec<(AgentSpec, serde_json::Value)>,
     /// What it runs instead, where the test writes a directive.
     directive: Option<String>,
     node: Option<Node>,
@@ -180,6 +182,7 @@ impl Host {
             home,
             listen: "127.0.0.1:0".parse().unwrap(),
             tune: |_| {},
+            beside: Vec::new(),
             directive: None,
             node: None,
             runtime: None,
@@ -206,13 +209,13 @@ impl Host {
         let live = self.directive.clone().map(live);
         let plan = match &live {
             Some(live) => (live.read)(&live.text).unwrap(),
-            None => plan(self.tune),
+            None => plan(self.tune, &self.beside),
         };
         let config = NodeConfig {
             home: self.home.clone(),
             plan,
             directive: "test".to_owned(),
-            specs: vec![AgentSpec::of::<Probe>(), AgentSpec::of::<Bee>()],
+            specs: self.specs(),
             doors: Vec::new(),
             steward: None,
             live,
@@ -241,6 +244,17 @@ impl Host {
         let runtime = self.runtime.take().expect("the node runs");
         runtime.shutdown_background();
         self.node = None;
+    }
+
+    fn specs(&self) -> Vec<AgentSpec> {
+        let own = [AgentSpec::of::<Probe>(), AgentSpec::of::<Bee>()];
+        let beside = self.beside.iter().map(|(spec, _)| *spec);
+        own.into_iter().chain(beside).collect()
+    }
+
+    /// From its next start on the node runs this agent too, under the name of its kind.
+    pub fn beside(&mut self, spec: AgentSpec, config: serde_json::Value) {
+        self.beside.push((spec, config));
     }
 
     /// The directive that the next start finds in the file.
@@ -312,28 +326,34 @@ fn live(text: String) -> LiveDirective {
     LiveDirective { text, read }
 }
 
-fn plan(tune: fn(&mut AgentPlan)) -> Plan {
+fn plan(tune: fn(&mut AgentPlan), beside: &[(AgentSpec, serde_json::Value)]) -> Plan {
+    let mut probe = agent("probe", &AgentSpec::of::<Probe>(), serde_json::json!({}));
+    tune(&mut probe);
+    let beside = beside
+        .iter()
+        .map(|(spec, config)| agent(spec.kind, spec, config.clone()));
+    Plan {
+        node: serde_json::json!({}),
+        agents: std::iter::once(probe).chain(beside).collect(),
+    }
+}
+
+fn agent(id: &str, spec: &AgentSpec, config: serde_json::Value) -> AgentPlan {
     let endpoint = |text: &&str| {
         let RoleBinding { role, handler } = text.parse().unwrap();
         RolePlan::plain(role, handler)
     };
-    let spec = AgentSpec::of::<Probe>();
-    let mut probe = AgentPlan {
-        id: AgentName::new("probe").unwrap(),
+    AgentPlan {
+        id: AgentName::new(id).unwrap(),
         kind: spec.kind.to_owned(),
         emoji: None,
         panel: Vec::new(),
         packet_signing: PacketSigning::default(),
         endpoints: spec.roles.iter().map(endpoint).collect(),
-        config: serde_json::json!({}),
+        config,
         config_span: Span::default(),
         restart: None,
         beacon_interval_ms: None,
         children: Vec::new(),
-    };
-    tune(&mut probe);
-    Plan {
-        node: serde_json::json!({}),
-        agents: vec![probe],
     }
 }

@@ -122,6 +122,7 @@ pub(crate) fn take<S: Shelf>(
         None => Stored {
             case: fresh,
             told: None,
+            unanswered: None,
         },
     };
     let mut absorbed = Vec::new();
@@ -189,7 +190,9 @@ fn note_told(stored: &mut Stored, terms: &Terms, now_ms: u64) {
     let revision = stored.told.as_ref().map_or(0, |told| told.revision + 1);
     case.alerts = case.alerts.saturating_add(1);
     if terms.asks {
+        // What comes of an earlier question is about less than people are told now.
         case.analysis = Analysis::Asked;
+        stored.unanswered = None;
     }
     stored.told = Some(Told {
         at_ms: now_ms,

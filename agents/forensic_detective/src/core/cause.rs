@@ -3,6 +3,8 @@
 //! A cause is what began no later than its effect ended, on the same host. A rule only says what
 //! it saw; a person judges.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use skep_protocol::{
     case::{Cause, Entry},
     severity::Severity,
@@ -24,6 +26,7 @@ const RULES: &[Rule] = &[
     crash,
     change,
     one_source_many_hosts,
+    one_source_many_doors,
     login_after_failures,
 ];
 
@@ -226,10 +229,13 @@ fn one_source_many_hosts(timeline: &[Entry]) -> Option<Cause> {
     of(timeline, Kind::Attack).find_map(|first| {
         let source = first.source.as_deref()?;
         let same = of(timeline, Kind::Attack).filter(|entry| entry.source == first.source);
-        let mut hosts: Vec<&str> = same.map(|entry| entry.host.as_str()).collect();
-        hosts.sort_unstable();
-        hosts.dedup();
-        let text = format!("{source} attacks {} hosts: {}.", hosts.len(), list(&hosts));
+        let hosts = distinct(same.map(|entry| entry.host.as_str()));
+        let text = format!(
+            "{source} attacks {} hosts: {}{}.",
+            hosts.len(),
+            list(&hosts),
+            banned(timeline, source)
+        );
         (hosts.len() > 1).then(|| {
             cause(
                 "one_source",
@@ -239,6 +245,52 @@ fn one_source_many_hosts(timeline: &[Entry]) -> Option<Cause> {
             )
         })
     })
+}
+
+/// Who guesses at a host's mail as well as at its shell knows nothing of it, and has patience.
+fn one_source_many_doors(timeline: &[Entry]) -> Option<Cause> {
+    of(timeline, Kind::Attack).find_map(|first| {
+        let source = first.source.as_deref()?;
+        let same = of(timeline, Kind::Attack)
+            .filter(|entry| entry.source == first.source && entry.host == first.host);
+        let mut tried: BTreeMap<&str, u64> = BTreeMap::new();
+        for entry in same {
+            let n = tried.entry(&entry.collector).or_default();
+            *n = n.saturating_add(entry.count);
+        }
+        let doors: Vec<String> = tried
+            .iter()
+            .map(|(door, n)| format!("{door} ({n})"))
+            .collect();
+        let text = format!(
+            "{source} tried to get into {} by several services: {}{}.",
+            first.host,
+            list(&doors.iter().map(String::as_str).collect::<Vec<_>>()),
+            banned(timeline, source)
+        );
+        (doors.len() > 1).then(|| {
+            cause(
+                "many_doors",
+                "one source tries several services of a host",
+                Severity::Warning,
+                text,
+            )
+        })
+    })
+}
+
+/// Where a source was shut out, as the end of a sentence.
+fn banned(timeline: &[Entry], source: &str) -> String {
+    let bans = of(timeline, Kind::Ban).filter(|ban| ban.source.as_deref() == Some(source));
+    match distinct(bans.map(|ban| ban.host.as_str())).as_slice() {
+        [] => String::new(),
+        hosts => format!("; it was banned on {}", list(hosts)),
+    }
+}
+
+fn distinct<'a>(names: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    let names: BTreeSet<&str> = names.collect();
+    names.into_iter().collect()
 }
 
 /// What nothing else explains: the gravest entry speaks for itself.

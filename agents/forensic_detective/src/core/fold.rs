@@ -1,5 +1,7 @@
 //! Two cases as one.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use skep_protocol::{
     case::{Analysis, Case, CaseState, Cause, Entry, NAMES_MAX, TIMELINE_MAX},
@@ -23,6 +25,18 @@ pub(crate) struct Stored {
     /// What people were told last.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) told: Option<Told>,
+    /// The question that ended without a report: an answer may still come.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) unanswered: Option<Unanswered>,
+}
+
+/// A question that ended without a report.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Unanswered {
+    /// The query id.
+    pub(crate) query_id: String,
+    /// The lines it was about, which an answer may stand on; a timeline bounds them.
+    pub(crate) evidence: BTreeSet<String>,
 }
 
 /// What people were told of a case.

@@ -88,7 +88,7 @@ impl Board {
 }
 
 /// `MINUTE SEVERITY HOST EVENT key=value …`: a report of something so many minutes before now.
-/// Keys are `from`, `by`, `of`, `times` and `for`: how many minutes it went on.
+/// Keys are `from`, `by`, `of`, `times`, `at`: the collector, and `for`: how many minutes it went on.
 fn report(line: &str) -> StatusEvent {
     let mut words = line.split_whitespace();
     let mut word = || words.next().unwrap();
@@ -105,12 +105,14 @@ fn report(line: &str) -> StatusEvent {
         }],
         ..SeverityReport::default()
     };
+    let mut subject = "log".to_owned();
     for pair in words {
         let (key, value) = pair.split_once('=').unwrap();
         let text = Some(value.to_owned());
         match key {
             "from" => report.source = text,
             "by" => report.user = text,
+            "at" => value.clone_into(&mut subject),
             "of" => report.object = text,
             "times" => report.count = value.parse().unwrap(),
             "for" => report.last_ms += value.parse::<u64>().unwrap() * MINUTE_MS,
@@ -119,7 +121,7 @@ fn report(line: &str) -> StatusEvent {
     }
     StatusEvent {
         origin: "log_watcher@n1".parse().unwrap(),
-        subject: "log".to_owned(),
+        subject,
         state: event.to_owned(),
         severity: severity.parse().unwrap(),
         detail: String::new(),

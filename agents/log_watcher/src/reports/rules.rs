@@ -1,5 +1,6 @@
 //! What of each collector is reported, and how grave it is by itself.
 
+use skep_protocol::digest::Row;
 use skep_protocol::severity::Severity;
 
 /// How reports are cut out of what a collector found.
@@ -7,6 +8,13 @@ use skep_protocol::severity::Severity;
 pub(super) enum By {
     /// One for each row of `by_source` that reaches the least; the sections show it.
     Source,
+    /// The same, and what a source tries at other collectors of the same host counts too: who knocks
+    /// at several doors is heard at each.
+    Guesser,
+    /// One for each row of `by_source` whose source guesses at any collector of the digest.
+    OfGuesser,
+    /// The same first, then one for each thing that the sections' other lines are about.
+    OfGuesserThenLine,
     /// One for each thing that the sections' lines are about.
     Line,
     /// One for all, by the totals of the sections' names.
@@ -21,12 +29,14 @@ pub(super) struct Rule {
     pub(super) severity: Severity,
     pub(super) by: By,
     pub(super) sections: &'static [&'static str],
+    /// What of a row of `by_source` counts.
+    pub(super) columns: &'static [&'static str],
     /// Fewer than this are nothing.
     pub(super) least: u64,
 }
 
 /// Attempts of one source from which on it guesses.
-const GUESSES_MIN: u64 = 20;
+pub(super) const GUESSES_MIN: u64 = 20;
 
 /// Answers with a server error from which on it is a burst.
 const SERVER_ERRORS_MIN: u64 = 50;
@@ -55,10 +65,11 @@ pub(super) const RULES: &[Rule] = &[
         "sshd",
         "brute_force",
         Severity::Warning,
-        By::Source,
+        By::Guesser,
         &["failed", "invalid_user", "probes"],
         GUESSES_MIN,
-    ),
+    )
+    .counting(&["count", "probes"]),
     rule("sshd", "login", Severity::Info, By::Line, &["accepted"], 1),
     rule(
         "systemd",
@@ -128,7 +139,7 @@ pub(super) const RULES: &[Rule] = &[
         "dovecot",
         "brute_force",
         Severity::Warning,
-        By::Source,
+        By::Guesser,
         &["failed"],
         GUESSES_MIN,
     ),
@@ -136,7 +147,7 @@ pub(super) const RULES: &[Rule] = &[
         "logins",
         "brute_force",
         Severity::Warning,
-        By::Source,
+        By::Guesser,
         &["failed"],
         GUESSES_MIN,
     ),
@@ -144,10 +155,22 @@ pub(super) const RULES: &[Rule] = &[
         "postfix",
         "brute_force",
         Severity::Warning,
-        By::Source,
+        By::Guesser,
         &["sasl_failed"],
         GUESSES_MIN,
-    ),
+    )
+    // A row also holds the recipients that were turned away.
+    .counting(&["sasl_failed"]),
+    // A mail server has more logins than reports can hold: only these explain something.
+    rule(
+        "dovecot",
+        "login",
+        Severity::Info,
+        By::OfGuesser,
+        &["logins"],
+        1,
+    )
+    .counting(&["logins"]),
     rule(
         "postfix",
         "mail_stuck",
@@ -156,7 +179,15 @@ pub(super) const RULES: &[Rule] = &[
         &["deferred", "bounced"],
         MAILS_MIN,
     ),
-    rule("fail2ban", "ban", Severity::Notice, By::Line, &["bans"], 1),
+    rule(
+        "fail2ban",
+        "ban",
+        Severity::Notice,
+        By::OfGuesserThenLine,
+        &["bans"],
+        1,
+    )
+    .counting(&["bans"]),
     rule(
         "sudo",
         "sudo_failed",
@@ -201,6 +232,20 @@ const fn rule(
         severity,
         by,
         sections,
+        columns: &["count"],
         least,
+    }
+}
+
+impl Rule {
+    /// With other columns of `by_source`.
+    const fn counting(mut self, columns: &'static [&'static str]) -> Self {
+        self.columns = columns;
+        self
+    }
+
+    /// How often a row's source did it.
+    pub(super) fn times(&self, row: &Row) -> u64 {
+        self.columns.iter().map(|column| row.count(column)).sum()
     }
 }

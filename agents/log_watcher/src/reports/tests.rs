@@ -91,6 +91,81 @@ fn an_attack_and_the_login_that_it_ended_in_are_told_with_their_source() {
 }
 
 #[test]
+fn who_knocks_at_several_doors_is_told_at_each_and_with_its_ban_and_login() {
+    let line = |n: usize, text: &str| format!("Feb 12 20:00:{n:02} mx1 {text}\n");
+    let source = "203.0.113.9";
+    let postfix: String = (0..12)
+        .map(|n| {
+            line(n, &format!(
+                "postfix/smtpd[7]: warning: unknown[{source}]: SASL LOGIN authentication failed: x"
+            ))
+        })
+        .chain((0..40).map(|n| {
+            line(n, &format!(
+                "postfix/smtpd[8]: NOQUEUE: reject: RCPT from spam[198.51.100.4]: 554 5.7.1 \
+                 <a@b.example>: Relay access denied; from=<c@d.example> to=<a@b.example> \
+                 proto=ESMTP helo=<x{n}>"
+            ))
+        }))
+        .collect();
+    let dovecot: String = (0..9)
+        .map(|n| {
+            line(
+                n,
+                &format!(
+                    "dovecot: imap-login: Disconnected (auth failed, 1 attempts in 2 secs): \
+                 user=<bob>, method=PLAIN, rip={source}, lip=10.0.0.1, session=<s{n}>"
+                ),
+            )
+        })
+        .chain([
+            line(
+                20,
+                &format!(
+                    "dovecot: imap-login: Login: user=<bob>, method=PLAIN, rip={source}, \
+                 lip=10.0.0.1, mpid=9, session=<t>"
+                ),
+            ),
+            line(
+                21,
+                "dovecot: imap-login: Login: user=<ann>, method=PLAIN, rip=192.0.2.7, \
+                 lip=10.0.0.1, mpid=10, session=<u>",
+            ),
+        ])
+        .collect();
+    let fail2ban: String = [source, "198.51.100.77"]
+        .map(|source| {
+            line(
+                30,
+                &format!("fail2ban.actions[1]: NOTICE [mail] Ban {source}"),
+            )
+        })
+        .concat();
+    let logs = [
+        ("postfix", &*postfix),
+        ("dovecot", &dovecot),
+        ("fail2ban", &fail2ban),
+    ];
+    assert_eq!(
+        told(&logs),
+        [
+            "[warning] postfix: 12 brute_force from 203.0.113.9, 18:00:00 to 20:00:11",
+            "[warning] dovecot: 9 brute_force from 203.0.113.9, 20:00:00 to 20:00:08",
+            "[notice] fail2ban: 1 ban from 203.0.113.9, 20:00:30 to 20:00:30",
+            "[notice] fail2ban: 1 ban from 198.51.100.77, 20:00:30 to 20:00:30",
+            "[info] dovecot: 1 login by bob from 203.0.113.9, 20:00:20 to 20:00:20",
+        ]
+    );
+    // Fewer than guesses, or turned away only, are nothing: neither alone nor with a ban.
+    let few = [("postfix", &*postfix), ("fail2ban", &fail2ban)];
+    let few = told(&few);
+    assert!(
+        few.iter().all(|line| line.starts_with("[notice] fail2ban")),
+        "{few:#?}"
+    );
+}
+
+#[test]
 fn failures_of_the_system_are_told_by_what_failed() {
     let log = "\
 Feb 12 20:00:00 web1 kernel: blk_update_request: I/O error, dev sda, sector 5

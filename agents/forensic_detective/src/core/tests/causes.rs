@@ -135,6 +135,41 @@ fn one_source_on_several_hosts_is_one_story() {
 }
 
 #[test]
+fn one_source_at_several_services_of_a_host_is_one_story_with_its_bans() {
+    let mail = "10 warning mx1 brute_force from=203.0.113.9 times=24 at=postfix
+                12 warning mx1 brute_force from=203.0.113.9 times=31 at=dovecot";
+    check(
+        mail,
+        "[warning] many_doors: 203.0.113.9 tried to get into mx1 by several services: dovecot \
+         (31), postfix (24).",
+    );
+    let banned = "13 notice mx1 ban from=203.0.113.9 at=fail2ban
+                  14 notice mx1 ban from=198.51.100.1 at=fail2ban";
+    check(
+        &format!("{mail}\n{banned}"),
+        "[warning] many_doors: 203.0.113.9 tried to get into mx1 by several services: dovecot \
+         (31), postfix (24); it was banned on mx1.",
+    );
+    check(
+        &format!(
+            "{mail}\n 14 warning web1 brute_force from=203.0.113.9 times=40 at=sshd\n{banned}"
+        ),
+        "[warning] one_source, also many_doors: 203.0.113.9 attacks 2 hosts: mx1, web1; it was \
+         banned on mx1.",
+    );
+}
+
+#[test]
+fn who_guessed_at_one_service_and_comes_in_by_another_is_seen() {
+    check(
+        "10 warning mx1 brute_force from=203.0.113.9 times=24 at=postfix
+         12 info mx1 login from=203.0.113.9 by=bob at=dovecot",
+        "[critical] break_in: 203.0.113.9 tried to get into mx1 (24 brute force), then logged in \
+         as bob on mx1.",
+    );
+}
+
+#[test]
 fn what_nobody_knows_speaks_for_itself() {
     check(
         "10 critical web1 log_entry_detected times=3",
