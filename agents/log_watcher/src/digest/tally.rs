@@ -26,6 +26,20 @@ pub(super) struct TableShape {
     pub(super) columns: [&'static str; COLUMNS_MAX],
 }
 
+impl TableShape {
+    pub(super) const fn new(
+        name: &'static str,
+        field: &'static str,
+        columns: [&'static str; COLUMNS_MAX],
+    ) -> Self {
+        Self {
+            name,
+            field,
+            columns,
+        }
+    }
+}
+
 impl Shape {
     pub(super) fn new(totals: &[&str], tables: &[TableShape], sections: &[&str]) -> Self {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();

@@ -7,6 +7,7 @@ use memchr::memmem;
 use crate::facts::Facts;
 use crate::facts::Outcome;
 use crate::scan;
+use crate::service::repeat;
 
 /// Something cron did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,8 @@ pub struct Event<'a> {
     pub user: &'a [u8],
     /// The command, or what went wrong.
     pub text: &'a [u8],
+    /// How often: 1, or what `message repeated N times` says.
+    pub repeat: u32,
 }
 
 /// What cron did.
@@ -65,6 +68,7 @@ impl Event<'_> {
             .outcome(outcome)
             .text("user.name", self.user)
             .text(name, self.text)
+            .number("event.count", Some(self.repeat).filter(|n| *n > 1))
     }
 }
 
@@ -84,6 +88,12 @@ pub fn is_cron(app: &[u8]) -> bool {
 /// The event of a body; none where it is none. Linear time.
 #[must_use]
 pub fn event(body: &[u8]) -> Option<Event<'_>> {
+    let (body, repeat) = repeat::unfold(body)?;
+    let event = once(body)?;
+    Some(Event { repeat, ..event })
+}
+
+fn once(body: &[u8]) -> Option<Event<'_>> {
     match body.first()? {
         b'(' => parenthesised(body),
         b'U' | b'u' => busybox(body),
@@ -92,6 +102,7 @@ pub fn event(body: &[u8]) -> Option<Event<'_>> {
             kind: Kind::Failed,
             user: b"",
             text: body.strip_prefix(b"Error: ")?,
+            repeat: 1,
         }),
         _ => None,
     }
@@ -122,7 +133,12 @@ fn parenthesised(body: &[u8]) -> Option<Event<'_>> {
         Kind::Run => without_pid(text),
         _ => text,
     };
-    Some(Event { kind, user, text })
+    Some(Event {
+        kind,
+        user,
+        text,
+        repeat: 1,
+    })
 }
 
 /// Debian's cron puts `[PID] ` in front where it is told to.
@@ -154,6 +170,7 @@ fn busybox(body: &[u8]) -> Option<Event<'_>> {
         kind: Kind::Run,
         user: user.strip_suffix(b":").unwrap_or(user),
         text: rest.strip_prefix(b"cmd ")?,
+        repeat: 1,
     })
 }
 
@@ -167,6 +184,7 @@ fn anacron(body: &[u8]) -> Option<Event<'_>> {
         kind: Kind::Failed,
         user: b"",
         text: body,
+        repeat: 1,
     })
 }
 
@@ -195,6 +213,15 @@ mod tests {
             "USER root pid  77 cmd run-parts /etc/periodic/15min",
             "cron.run user.name=root process.command_line=run-parts /etc/periodic/15min",
         );
+    }
+
+    #[test]
+    fn folded_lines_are_unfolded() {
+        check(
+            "message repeated 3 times: [ (amy) CMD (echo ])]",
+            "cron.run user.name=amy process.command_line=echo ] event.count=3",
+        );
+        check("message repeated 3 times: [ (amy) CMD (echo", "none");
     }
 
     #[test]

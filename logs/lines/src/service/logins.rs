@@ -9,6 +9,7 @@ use crate::facts::Facts;
 use crate::facts::Outcome;
 use crate::scan;
 use crate::service::pam;
+use crate::service::repeat;
 use crate::stamp::Stamp;
 
 /// Somebody was not let in.
@@ -22,6 +23,8 @@ pub struct Event<'a> {
     pub source: &'a [u8],
     /// The peer's port.
     pub port: Option<u16>,
+    /// How often: 1, or what `message repeated N times` says.
+    pub repeat: u32,
 }
 
 impl Event<'_> {
@@ -33,6 +36,7 @@ impl Event<'_> {
             .text("source.address", self.source)
             .number("source.port", self.port)
             .text("user.name", self.user)
+            .number("event.count", Some(self.repeat).filter(|n| *n > 1))
     }
 }
 
@@ -43,6 +47,7 @@ fn refused<'a>(rule: &'static str, user: &'a [u8], source: &'a [u8]) -> Option<E
         user,
         source: scan::unmapped(source),
         port: None,
+        repeat: 1,
     })
 }
 
@@ -60,6 +65,12 @@ pub fn locate(line: &[u8]) -> Stamp<'_> {
 /// The event of a body that this program wrote; none where it is none. Linear time.
 #[must_use]
 pub fn event<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
+    let (body, repeat) = repeat::unfold(body)?;
+    let event = once(app, body)?;
+    Some(Event { repeat, ..event })
+}
+
+fn once<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
     match app {
         b"" => vsftpd_file(body),
         b"vsftpd" => vsftpd(body).or_else(|| module(app, body)),
@@ -254,6 +265,11 @@ mod tests {
             Stamp::Apache(b"Mon Feb 2 14:10:21 2026")
         );
         check("vsftpd", "[amy] FAIL LOGIN: Client \"10.0.0.7\"", AMY);
+        check(
+            "vsftpd",
+            "message repeated 4 times: [ [amy] FAIL LOGIN: Client \"10.0.0.7\"]",
+            &format!("{AMY} event.count=4"),
+        );
         check("vsftpd", "[amy] OK LOGIN: Client \"10.0.0.7\"", "none");
         check(
             "",

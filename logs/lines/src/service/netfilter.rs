@@ -9,6 +9,7 @@ use memchr::memmem;
 use crate::facts::Facts;
 use crate::facts::Outcome;
 use crate::scan;
+use crate::service::repeat;
 
 /// A packet, or packets, that the kernel wrote about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +32,8 @@ pub struct Event<'a> {
     pub ingress: &'a [u8],
     /// The interface it was to go out by; empty for one that is for this host.
     pub egress: &'a [u8],
+    /// How often: 1, or what `message repeated N times` says.
+    pub repeat: u32,
 }
 
 /// What became of a packet.
@@ -90,6 +93,7 @@ impl Event<'_> {
             .text("observer.ingress.interface.name", self.ingress)
             .text("observer.egress.interface.name", self.egress)
             .text("rule.name", self.prefix)
+            .number("event.count", Some(self.repeat).filter(|n| *n > 1))
     }
 }
 
@@ -102,8 +106,10 @@ pub fn is_kernel(app: &[u8]) -> bool {
 /// The event of a body; none where it is none. Linear time.
 #[must_use]
 pub fn event(body: &[u8]) -> Option<Event<'_>> {
+    let (body, repeat) = repeat::unfold(body)?;
     let body = super::systemd::without_uptime(body).trim_ascii_start();
-    packet(body).or_else(|| strange(body))
+    let event = packet(body).or_else(|| strange(body))?;
+    Some(Event { repeat, ..event })
 }
 
 /// `PREFIX IN=eth0 OUT= MAC=… SRC=A DST=B LEN=40 … PROTO=TCP SPT=1 DPT=2 …`.

@@ -10,6 +10,7 @@ use crate::facts::Facts;
 use crate::facts::Outcome;
 use crate::scan;
 use crate::service::pam;
+use crate::service::repeat;
 
 /// Somebody wanted to be somebody else.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Event<'a> {
     pub command: &'a [u8],
     /// Why not, in sudo's words; empty where it was done.
     pub reason: &'a [u8],
+    /// How often: 1, or what `message repeated N times` says.
+    pub repeat: u32,
 }
 
 /// What came of it.
@@ -76,6 +79,12 @@ impl Kind {
 }
 
 impl Event<'_> {
+    /// What the line stands for: wrong passwords, or lines where it counts none.
+    fn count(&self) -> u64 {
+        let each = self.kind.count().unwrap_or(1);
+        each.saturating_mul(u64::from(self.repeat))
+    }
+
     /// What the line says, under the names that all services share.
     #[must_use]
     pub fn facts(&self) -> Facts {
@@ -89,13 +98,19 @@ impl Event<'_> {
             .text("user.effective.name", self.target)
             .text("process.command_line", self.command)
             .text("error.message", self.reason)
-            .number("event.count", self.kind.count().filter(|count| *count > 1))
+            .number("event.count", Some(self.count()).filter(|count| *count > 1))
     }
 }
 
 /// The event of a body that this program wrote; none where it is none. Linear time.
 #[must_use]
 pub fn event<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
+    let (body, repeat) = repeat::unfold(body)?;
+    let event = once(app, body)?;
+    Some(Event { repeat, ..event })
+}
+
+fn once<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
     match app {
         b"sudo" => sudo(body),
         b"su" | b"su-l" => su(body),
@@ -127,6 +142,7 @@ fn module(body: &[u8]) -> Option<Event<'_>> {
         target,
         command: b"",
         reason: b"",
+        repeat: 1,
     })
 }
 
@@ -167,6 +183,7 @@ fn sudo(body: &[u8]) -> Option<Event<'_>> {
         target: target(fields),
         command,
         reason,
+        repeat: 1,
     })
 }
 
@@ -209,6 +226,7 @@ fn su(body: &[u8]) -> Option<Event<'_>> {
         target,
         command: b"",
         reason: b"",
+        repeat: 1,
     };
     let done = |failed: bool| match failed {
         true => Kind::Incorrect(1),

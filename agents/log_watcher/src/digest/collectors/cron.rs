@@ -60,19 +60,20 @@ impl Rules for Cron {
         let Some(event) = event(seen) else {
             return;
         };
+        let n = u64::from(event.repeat);
         match event.kind {
             Kind::Run => {
-                tally.totals[RUNS] += 1;
-                tally.tables[BY_USER].add(event.user, [1, 0]);
-                tally.tables[BY_COMMAND].count(event.text.trim_ascii(), 1);
+                tally.totals[RUNS] += n;
+                tally.tables[BY_USER].add(event.user, [n, 0]);
+                tally.tables[BY_COMMAND].count(event.text.trim_ascii(), n);
             }
             Kind::Failed => {
                 if !event.user.is_empty() {
-                    tally.tables[BY_USER].add(event.user, [0, 1]);
+                    tally.tables[BY_USER].add(event.user, [0, n]);
                 }
-                tally.sections[FAILURES].push(seen.place, seen.raw, 1);
+                tally.sections[FAILURES].push(seen.place, seen.raw, n);
             }
-            Kind::Changed => tally.sections[CHANGES].push(seen.place, seen.raw, 1),
+            Kind::Changed => tally.sections[CHANGES].push(seen.place, seen.raw, n),
         }
     }
 

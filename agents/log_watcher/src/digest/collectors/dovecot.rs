@@ -33,23 +33,15 @@ const SECTION_LOGINS: usize = 1;
 const SECTION_ABORTED: usize = 2;
 const SECTION_TROUBLE: usize = 3;
 
-const fn table(name: &'static str, field: &'static str, columns: [&'static str; 2]) -> TableShape {
-    TableShape {
-        name,
-        field,
-        columns,
-    }
-}
-
 const TABLES: [TableShape; 4] = [
-    table("by_source", "source.address", ["count", "logins"]),
-    table("by_user", "user.name", ["count", "logins"]),
-    table(
+    TableShape::new("by_source", "source.address", ["count", "logins"]),
+    TableShape::new("by_user", "user.name", ["count", "logins"]),
+    TableShape::new(
         "by_network.protocol.name",
         "network.protocol.name",
         ["count", "logins"],
     ),
-    table("by_error.message", "error.message", ["count", ""]),
+    TableShape::new("by_error.message", "error.message", ["count", ""]),
 ];
 
 pub(super) fn start(_settings: &Settings) -> Box<dyn Rules> {

@@ -77,21 +77,22 @@ impl Rules for Kernel {
         let Some(event) = event(seen) else {
             return;
         };
+        let n = u64::from(event.repeat);
         let section = match event.fate {
             Fate::Blocked => {
-                tally.totals[BLOCKED] += 1;
-                count(&event, [1, 0], tally);
+                tally.totals[BLOCKED] += n;
+                count(&event, [n, 0], tally);
                 track(&event, tally);
                 0
             }
             Fate::Logged => {
-                count(&event, [0, 1], tally);
+                count(&event, [0, n], tally);
                 1
             }
             Fate::Martian => 2,
             Fate::SynFlood => 3,
         };
-        tally.sections[section].push(seen.place, seen.raw, 1);
+        tally.sections[section].push(seen.place, seen.raw, n);
     }
 
     fn headline(&self, tally: &Tally) -> String {
@@ -132,7 +133,7 @@ fn track(event: &Event<'_>, tally: &mut Tally) {
         source: event.source,
         target: port.unwrap_or_default().as_bytes(),
         known: false,
-        n: 1,
+        n: u64::from(event.repeat),
     });
 }
 

@@ -73,7 +73,8 @@ impl Rules for Logins {
         let Some(event) = logins::event(seen.line.app, seen.line.body) else {
             return;
         };
-        tally.totals[FAILED] += 1;
+        let n = u64::from(event.repeat);
+        tally.totals[FAILED] += n;
         let keys = [
             (BY_SOURCE, event.source),
             (BY_USER, event.user),
@@ -81,10 +82,10 @@ impl Rules for Logins {
         ];
         for (table, key) in keys {
             if !key.is_empty() {
-                tally.tables[table].count(key, 1);
+                tally.tables[table].count(key, n);
             }
         }
-        tally.sections[FAILED].push(seen.place, seen.raw, 1);
+        tally.sections[FAILED].push(seen.place, seen.raw, n);
     }
 
     fn headline(&self, tally: &Tally) -> String {

@@ -59,30 +59,22 @@ const SECTIONS: [&str; 9] = [
     "trouble",
 ];
 
-const fn table(name: &'static str, field: &'static str, columns: [&'static str; 2]) -> TableShape {
-    TableShape {
-        name,
-        field,
-        columns,
-    }
-}
-
 const TABLES: [TableShape; 7] = [
-    table("by_source", "source.address", ["count", "sasl_failed"]),
-    table("by_user", "user.name", ["count", "recipients"]),
-    table(
+    TableShape::new("by_source", "source.address", ["count", "sasl_failed"]),
+    TableShape::new("by_user", "user.name", ["count", "recipients"]),
+    TableShape::new(
         "by_email.from.address",
         "email.from.address",
         ["count", "bounced"],
     ),
-    table("by_client.address", "client.address", ["count", "bounced"]),
-    table("by_postfix.relay", "postfix.relay", ["count", "failed"]),
-    table(
+    TableShape::new("by_client.address", "client.address", ["count", "bounced"]),
+    TableShape::new("by_postfix.relay", "postfix.relay", ["count", "failed"]),
+    TableShape::new(
         "by_smtp.response.enhanced_status_code",
         "smtp.response.enhanced_status_code",
         ["count", "rejected"],
     ),
-    table("by_error.message", "error.message", ["count", ""]),
+    TableShape::new("by_error.message", "error.message", ["count", ""]),
 ];
 
 pub(super) fn start(_settings: &Settings) -> Box<dyn Rules> {

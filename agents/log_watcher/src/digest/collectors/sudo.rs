@@ -74,7 +74,9 @@ impl Rules for Sudo {
         let Some(event) = sudo::event(seen.line.app, seen.line.body) else {
             return;
         };
-        let failed = self.attempts.see(seen.line.host, event.user, event.kind);
+        let n = u64::from(event.repeat);
+        let (host, user) = (seen.line.host, event.user);
+        let failed = self.attempts.see_all(host, user, event.kind, n);
         if failed > 0 {
             tally.totals[FAILED] += failed;
             tally.tables[BY_USER].add(event.user, [0, failed]);
@@ -82,7 +84,7 @@ impl Rules for Sudo {
         }
         match event.kind {
             Kind::Command => count_command(&event, seen, tally),
-            Kind::Denied => tally.sections[SECTION_DENIED].push(seen.place, seen.raw, 1),
+            Kind::Denied => tally.sections[SECTION_DENIED].push(seen.place, seen.raw, n),
             _ => {}
         }
     }
@@ -121,14 +123,15 @@ impl Rules for Sudo {
 }
 
 fn count_command(event: &Event<'_>, seen: &Seen<'_>, tally: &mut Tally) {
-    tally.totals[COMMANDS] += 1;
-    tally.tables[BY_USER].add(event.user, [1, 0]);
+    let n = u64::from(event.repeat);
+    tally.totals[COMMANDS] += n;
+    tally.tables[BY_USER].add(event.user, [n, 0]);
     for (table, key) in [(BY_TARGET, event.target), (BY_COMMAND, event.command)] {
         if !key.is_empty() {
-            tally.tables[table].count(key, 1);
+            tally.tables[table].count(key, n);
         }
     }
-    tally.sections[SECTION_COMMANDS].push(seen.place, seen.raw, 1);
+    tally.sections[SECTION_COMMANDS].push(seen.place, seen.raw, n);
 }
 
 #[cfg(test)]

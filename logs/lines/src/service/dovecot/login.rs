@@ -48,9 +48,13 @@ fn kind(what: &[u8]) -> (Kind, u32) {
     if is_login {
         return (Kind::LoggedIn, 1);
     }
-    const FAILED: &[u8] = b"(auth failed";
-    match memmem::find(what, FAILED) {
-        Some(at) => (Kind::Failed, attempts(&what[at + FAILED.len()..])),
+    // A proxy tells what the server behind it said.
+    const FAILED: [&[u8]; 2] = [b"(auth failed", b"(proxy dest auth failed"];
+    let failed = FAILED
+        .iter()
+        .find_map(|words| Some(memmem::find(what, words)? + words.len()));
+    match failed {
+        Some(end) => (Kind::Failed, attempts(&what[end..])),
         None => (Kind::Aborted, 1),
     }
 }

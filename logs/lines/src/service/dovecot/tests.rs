@@ -55,6 +55,12 @@ fn a_connection_tells_its_failures_once() {
         ),
         (4, "Aborted login (auth failed, 4 attempts)"),
         (1, "Disconnected: Inactivity (auth failed)"),
+        (2, "Remote closed connection (auth failed, 2 attempts)"),
+        (
+            1,
+            "Client has quit the connection (auth failed, 1 attempts in 3 secs)",
+        ),
+        (1, "Disconnected (proxy dest auth failed)"),
         (
             1,
             "Login aborted: Connection closed (auth failed, 1 attempts in 2 secs) (auth_failed)",
@@ -85,6 +91,26 @@ fn who_tries_nothing_fails_in_nothing() {
         "dovecot.aborted failure source.address=203.0.113.9 network.protocol.name=imap \
          error.message=Aborted login (tried to use disabled plaintext auth)",
     );
+}
+
+/// Who leaves before anything was tried gave no password that could be wrong.
+#[test]
+fn who_leaves_in_the_middle_fails_in_nothing() {
+    for why in [
+        "Disconnected (client didn't finish SASL auth, waited 1 secs)",
+        "Disconnected: Connection closed: SSL_accept() failed: error:1:SSL routines::wrong version \
+         number (disconnected before auth was ready, waited 0 secs)",
+        "Aborted login (tried to use disallowed plaintext auth)",
+    ] {
+        check_both(
+            "imap-login",
+            &format!("{why}: user=<>, rip=203.0.113.9, lip=192.0.2.1"),
+            &format!(
+                "dovecot.aborted failure source.address=203.0.113.9 network.protocol.name=imap \
+                 error.message={why}"
+            ),
+        );
+    }
 }
 
 /// Forms of versions before 2, and of multilog: written by hand.
@@ -129,6 +155,16 @@ fn the_auth_process_names_each_refusal() {
             "pam_authenticate() failed: Authentication failure (Password mismatch?)",
         ),
     );
+    for why in [
+        "pam_authenticate() failed: User not known to the underlying authentication module: 2 Time(s)",
+        "pam_authenticate() failed: Permission denied",
+    ] {
+        check_both(
+            "auth-worker(8)",
+            &format!("pam(amy,203.0.113.9): {why}"),
+            &refused("pam", "", why),
+        );
+    }
     check_both(
         "auth",
         "ldap(amy,203.0.113.9,): invalid credentials",

@@ -40,3 +40,14 @@ fn what_a_real_cron_ran_in_two_minutes() {
         .collect();
     assert_eq!(rows, ["amy 2", "bob 2", "root 2"]);
 }
+
+/// Synthetic: rsyslog folds equal lines of one program that come one after another.
+const FOLDED: &str = "\
+Feb 12 14:10:01 h CRON[7]: (root) CMD (true)
+Feb 12 14:10:02 h CRON[7]: message repeated 2 times: [ (root) CMD (true)]
+";
+
+#[test]
+fn folded_lines_count_as_often_as_they_say() {
+    check("cron", FOLDED, "runs 3");
+}

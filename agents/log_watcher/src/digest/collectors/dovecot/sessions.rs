@@ -12,6 +12,8 @@ use skep_lines::service::dovecot::Kind;
 
 use self::connection::Connection;
 use self::connection::End;
+use crate::digest::fnv::fnv;
+use crate::digest::pairs;
 use crate::digest::tally::Tally;
 
 /// A connection that says nothing for this long has ended in silence: a login process waits three
@@ -26,7 +28,10 @@ type Key = u64;
 /// The connections that are open, and those that ended in this part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Sessions {
-    #[serde(with = "pairs")]
+    #[serde(
+        serialize_with = "pairs::serialize",
+        deserialize_with = "pairs::read::<_, _, _, CONNECTIONS_OPEN_MAX>"
+    )]
     open: HashMap<Key, Connection, RandomState>,
     /// How those ended that an earlier part may know more of, up to [`CONNECTIONS_OPEN_MAX`].
     #[serde(skip)]
@@ -154,35 +159,5 @@ impl Sessions {
             goes_on: true,
             ..loaded.unwrap_or_default()
         }
-    }
-}
-
-/// FNV-1a: equal on every host and in every release, as checkpoints need.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
-/// A map as pairs: JSON's own maps want text for keys.
-mod pairs {
-    use super::*;
-
-    type Open = HashMap<Key, Connection, RandomState>;
-
-    pub(super) fn serialize<S: serde::Serializer>(
-        open: &Open,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let mut pairs: Vec<(&Key, &Connection)> = open.iter().collect();
-        pairs.sort_unstable_by_key(|(key, _)| **key);
-        pairs.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Open, D::Error> {
-        let pairs = Vec::<(Key, Connection)>::deserialize(deserializer)?;
-        Ok(pairs.into_iter().take(CONNECTIONS_OPEN_MAX).collect())
     }
 }

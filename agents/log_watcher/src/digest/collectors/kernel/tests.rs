@@ -23,3 +23,14 @@ fn only_what_was_stopped_is_blocked() {
 fn a_kernel_digest_reads_like_this() {
     insta::assert_snapshot!(render("kernel", &report("kernel", LOG)));
 }
+
+/// Synthetic: rsyslog folds equal lines of one program that come one after another.
+const FOLDED: &str = "\
+Feb 12 14:10:21 h kernel: [UFW BLOCK] IN=eth0 OUT= SRC=192.0.2.7 DST=198.51.100.1 LEN=40 PROTO=TCP SPT=5 DPT=22 SYN
+Feb 12 14:10:22 h kernel: message repeated 9 times: [ [UFW BLOCK] IN=eth0 OUT= SRC=192.0.2.7 DST=198.51.100.1 LEN=40 PROTO=TCP SPT=5 DPT=22 SYN]
+";
+
+#[test]
+fn folded_lines_count_as_often_as_they_say() {
+    check("kernel", FOLDED, "blocked 10");
+}

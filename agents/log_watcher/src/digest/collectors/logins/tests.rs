@@ -22,3 +22,14 @@ fn others_failures_are_theirs() {
 fn a_logins_digest_reads_like_this() {
     insta::assert_snapshot!(render("logins", &report("logins", LOG)));
 }
+
+/// Synthetic: rsyslog folds equal lines of one program that come one after another.
+const FOLDED: &str = "\
+Feb 12 14:10:24 h dropbear[7]: Bad password attempt for 'amy' from 192.0.2.8:33
+Feb 12 14:10:24 h dropbear[7]: message repeated 3 times: [ Bad password attempt for 'amy' from 192.0.2.8:33]
+";
+
+#[test]
+fn folded_lines_count_as_often_as_they_say() {
+    check("logins", FOLDED, "failed 4");
+}

@@ -17,6 +17,9 @@ use skep_lines::service::postfix::Kind;
 use self::message::Message;
 use self::message::Name;
 use crate::digest::collectors::Seen;
+use crate::digest::fnv::fnv;
+use crate::digest::fnv::fnv_on;
+use crate::digest::pairs;
 use crate::digest::tally::Tally;
 
 /// So many messages are followed; then the half that was silent longest is forgotten: what becomes
@@ -31,7 +34,10 @@ type Key = u64;
 /// The messages that are not done, and the first ones of this part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Queue {
-    #[serde(with = "pairs")]
+    #[serde(
+        serialize_with = "pairs::serialize",
+        deserialize_with = "pairs::read::<_, _, _, MESSAGES_OPEN_MAX>"
+    )]
     open: HashMap<Key, Message, RandomState>,
     /// How each message of this part was first seen, up to [`MESSAGES_OPEN_MAX`]; and what it was
     /// when it ended, if an earlier part may know more of it.
@@ -74,7 +80,7 @@ impl Default for Queue {
             goes_on: false,
             clock_ns: i64::MIN,
             n_deferred: 0,
-            host: (Vec::new(), fnv(FNV_START, b"")),
+            host: (Vec::new(), fnv(b"")),
         }
     }
 }
@@ -135,23 +141,23 @@ impl Queue {
         let loaded: Option<Self> = Self::deserialize(saved).ok();
         let mut queue = loaded.unwrap_or_default();
         queue.goes_on = true;
-        queue.host.1 = fnv(FNV_START, b"");
+        queue.host.1 = fnv(b"");
         queue.recount();
         queue
     }
 
     fn key(&mut self, host: &[u8], queue_id: &[u8]) -> Key {
         if self.host.0 != host {
-            self.host = (host.to_vec(), fnv(FNV_START, host));
+            self.host = (host.to_vec(), fnv(host));
         }
-        fnv(self.host.1, queue_id)
+        fnv_on(self.host.1, queue_id)
     }
 
     /// Remembers a recipient that is put off; whether it was not before.
     fn put_off(&mut self, key: Key, recipient: &[u8]) -> bool {
         let has_room = self.n_deferred < DEFERRED_MAX;
         let message = self.message(key, Begins::Before);
-        let recipient = fnv(FNV_START, recipient);
+        let recipient = fnv(recipient);
         if message.deferred.contains(&recipient) {
             return false;
         }
@@ -228,37 +234,5 @@ fn close_head(heads: &mut HashMap<Key, Head, RandomState>, key: Key, message: Me
         && head.begins != Begins::Anew
     {
         head.closed = Some(message);
-    }
-}
-
-const FNV_START: u64 = 0xcbf2_9ce4_8422_2325;
-
-/// FNV-1a: equal on every host and in every release, as checkpoints need.
-fn fnv(start: u64, bytes: &[u8]) -> u64 {
-    bytes.iter().fold(start, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
-/// A map as pairs: JSON's own maps want text for keys.
-mod pairs {
-    use super::*;
-
-    type Open = HashMap<Key, Message, RandomState>;
-
-    pub(super) fn serialize<S: serde::Serializer>(
-        open: &Open,
-        serializer: S,
-    ) -> Result<S::Ok, S::Error> {
-        let mut pairs: Vec<(&Key, &Message)> = open.iter().collect();
-        pairs.sort_unstable_by_key(|(key, _)| **key);
-        pairs.serialize(serializer)
-    }
-
-    pub(super) fn deserialize<'de, D: serde::Deserializer<'de>>(
-        deserializer: D,
-    ) -> Result<Open, D::Error> {
-        let pairs = Vec::<(Key, Message)>::deserialize(deserializer)?;
-        Ok(pairs.into_iter().take(MESSAGES_OPEN_MAX).collect())
     }
 }

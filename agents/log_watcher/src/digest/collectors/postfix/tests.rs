@@ -5,7 +5,8 @@ use crate::digest::collector::Collector;
 use crate::digest::render;
 use crate::digest::report::ReportOptions;
 use crate::digest::testkit::check;
-use crate::digest::testkit::collector;
+use crate::digest::testkit::check_chain;
+use crate::digest::testkit::check_parts;
 use crate::digest::testkit::report;
 use crate::digest::testkit::settings;
 use crate::digest::testkit::totals;
@@ -239,11 +240,6 @@ fn any_log() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
-fn part_of(lines: &[String]) -> Collector {
-    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    collector("postfix", &settings(), &log(&lines))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -253,38 +249,13 @@ proptest! {
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 1..4),
         from_the_right in any::<bool>(),
     ) {
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(lines.len() + 1)).collect();
-        cuts.extend([0, lines.len()]);
-        cuts.sort_unstable();
-        let mut parts: Vec<Collector> =
-            cuts.windows(2).map(|ends| part_of(&lines[ends[0]..ends[1]])).collect();
-        while parts.len() > 1 {
-            let at = if from_the_right { parts.len() - 2 } else { 0 };
-            let later = parts.remove(at + 1);
-            parts[at].merge(later);
-        }
-        let merged = parts.remove(0).finish(&ReportOptions::default());
-        let whole = part_of(&lines).finish(&ReportOptions::default());
-        prop_assert_eq!(totals(&merged), totals(&whole));
-        prop_assert_eq!(merged.tables, whole.tables);
+        let (merged, whole) =
+            check_parts("postfix", log, &lines, &cuts, from_the_right)?;
         prop_assert_eq!(merged.sections, whole.sections);
     }
 
     #[test]
     fn a_chain_of_parts_adds_up(lines in any_log(), at in any::<prop::sample::Index>()) {
-        let at = at.index(lines.len() + 1);
-        let options = ReportOptions::default();
-        let (first, open) = part_of(&lines[..at]).finish_part(&options);
-        let open = serde_json::from_value(serde_json::to_value(&open).unwrap()).unwrap();
-        let mut next = Collector::resume("postfix", &settings(), &open);
-        let second: Vec<&str> = lines[at..].iter().map(String::as_str).collect();
-        next.file("/var/log/test.log", None);
-        next.feed(log(&second).as_bytes());
-        let second = next.finish(&options);
-        let whole = part_of(&lines).finish(&options);
-        for (name, total) in &whole.totals.0 {
-            let sum = first.totals.get(name).unwrap() + second.totals.get(name).unwrap();
-            prop_assert_eq!(sum, *total, "{}", name);
-        }
+        check_chain("postfix", log, &lines, at)?;
     }
 }

@@ -13,6 +13,8 @@ use super::pending::Attempt;
 use super::pending::Head;
 use super::pending::Pending;
 use crate::digest::collectors::Seen;
+use crate::digest::fnv::fnv;
+use crate::digest::pairs;
 use crate::digest::tally::Tally;
 use crate::digest::traces;
 
@@ -31,7 +33,10 @@ pub(super) struct Key(u64, u32);
 /// All open connections, and the first ones of this part.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Connections {
-    #[serde(with = "pairs")]
+    #[serde(
+        serialize_with = "pairs::serialize",
+        deserialize_with = "pairs::read::<_, _, _, PIDS_OPEN_MAX>"
+    )]
     open: HashMap<Key, Pending, RandomState>,
     #[serde(skip)]
     heads: HashMap<Key, Head, RandomState>,
@@ -331,12 +336,4 @@ fn count_probe(tally: &mut Tally, user: &[u8], source: &[u8], unknown: bool) {
     });
 }
 
-/// FNV-1a: equal on every host and in every release, as checkpoints need.
-fn fnv(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3)
-    })
-}
-
 mod merge;
-mod pairs;

@@ -3,6 +3,8 @@ use proptest::prelude::*;
 use crate::digest::collector::Collector;
 use crate::digest::report::ReportOptions;
 use crate::digest::testkit::check;
+use crate::digest::testkit::check_chain;
+use crate::digest::testkit::check_parts;
 use crate::digest::testkit::collector;
 use crate::digest::testkit::report;
 use crate::digest::testkit::settings;
@@ -239,11 +241,6 @@ fn any_log() -> impl Strategy<Value = Vec<String>> {
     })
 }
 
-fn whole_of(lines: &[String]) -> Collector {
-    let lines: Vec<&str> = lines.iter().map(String::as_str).collect();
-    collector("sshd", &settings(), &log(&lines))
-}
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
 
@@ -253,39 +250,13 @@ proptest! {
         cuts in proptest::collection::vec(any::<prop::sample::Index>(), 1..4),
         from_the_right in any::<bool>(),
     ) {
-        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(lines.len() + 1)).collect();
-        cuts.extend([0, lines.len()]);
-        cuts.sort_unstable();
-        let mut parts: Vec<Collector> =
-            cuts.windows(2).map(|ends| whole_of(&lines[ends[0]..ends[1]])).collect();
-        while parts.len() > 1 {
-            let at = if from_the_right { parts.len() - 2 } else { 0 };
-            let later = parts.remove(at + 1);
-            parts[at].merge(later);
-        }
-        let merged = parts.remove(0).finish(&ReportOptions::default());
-        let whole = whole_of(&lines).finish(&ReportOptions::default());
-        prop_assert_eq!(totals(&merged), totals(&whole));
-        prop_assert_eq!(merged.tables, whole.tables);
+        let (merged, whole) =
+            check_parts("sshd", log, &lines, &cuts, from_the_right)?;
         prop_assert_eq!(merged.coverage, whole.coverage);
     }
 
     #[test]
     fn a_chain_of_parts_adds_up(lines in any_log(), at in any::<prop::sample::Index>()) {
-        let at = at.index(lines.len() + 1);
-        let options = ReportOptions::default();
-        let (first, open) = whole_of(&lines[..at]).finish_part(&options);
-        let kept = serde_json::to_value(&open).unwrap();
-        let open = serde_json::from_value(kept).unwrap();
-        let mut next = Collector::resume("sshd", &settings(), &open);
-        let second: Vec<&str> = lines[at..].iter().map(String::as_str).collect();
-        next.file("/var/log/test.log", None);
-        next.feed(log(&second).as_bytes());
-        let second = next.finish(&options);
-        let whole = whole_of(&lines).finish(&options);
-        for (name, total) in &whole.totals.0 {
-            let sum = first.totals.get(name).unwrap() + second.totals.get(name).unwrap();
-            prop_assert_eq!(sum, *total, "{}", name);
-        }
+        check_chain("sshd", log, &lines, at)?;
     }
 }

@@ -108,8 +108,25 @@ impl Head {
 }
 
 impl Attempts {
+    /// How many wrong passwords `n` equal events add that came one after another.
+    pub(super) fn see_all(&mut self, host: &[u8], user: &[u8], kind: Kind, n: u64) -> u64 {
+        let first = self.see(host, user, kind);
+        let again = n.saturating_sub(1);
+        first
+            + match kind {
+                _ if again == 0 => 0,
+                // Each begins a run, or ends one that nothing else told of.
+                Kind::PamFirst => again,
+                Kind::Incorrect(each) => each.saturating_mul(again),
+                Kind::PamMore(each) => {
+                    self.see(host, user, Kind::PamMore(each.saturating_mul(again)))
+                }
+                Kind::Command | Kind::Denied => 0,
+            }
+    }
+
     /// How many wrong passwords an event adds.
-    pub(super) fn see(&mut self, host: &[u8], user: &[u8], kind: Kind) -> u64 {
+    fn see(&mut self, host: &[u8], user: &[u8], kind: Kind) -> u64 {
         if self.open.len() >= USERS_OPEN_MAX {
             self.open.clear();
         }

@@ -47,3 +47,15 @@ fn what_was_done_with_a_real_sudo_and_su() {
         .find(|section| section.name == "denied");
     assert_eq!(denied.map(|section| section.count), Some(3));
 }
+
+/// Synthetic: rsyslog folds equal lines of one program that come one after another.
+const FOLDED: &str = "\
+Feb 12 14:10:21 h sudo:      amy : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id
+Feb 12 14:10:22 h sudo: message repeated 4 times: [      amy : TTY=pts/0 ; PWD=/ ; USER=root ; COMMAND=/usr/bin/id]
+Feb 12 14:10:23 h su[9]: message repeated 2 times: [ FAILED SU (to root) bob on pts/1]
+";
+
+#[test]
+fn folded_lines_count_as_often_as_they_say() {
+    check("sudo", FOLDED, "commands 5 failed 2");
+}

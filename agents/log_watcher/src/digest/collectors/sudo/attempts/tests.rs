@@ -70,6 +70,25 @@ proptest! {
         prop_assert_eq!(parts[0].1, count(&kinds));
     }
 
+    /// A folded line counts as its lines would, in whatever stands around it.
+    #[test]
+    fn folded_events_count_as_each_would(
+        kinds in prop::collection::vec((kind(), 1..5u64), 0..8),
+        at: prop::sample::Index,
+    ) {
+        let one_by_one: Vec<Kind> =
+            kinds.iter().flat_map(|(kind, n)| vec![*kind; *n as usize]).collect();
+        let fold = |attempts: &mut Attempts, kinds: &[(Kind, u64)]| -> u64 {
+            kinds.iter().map(|(kind, n)| attempts.see_all(b"h", b"amy", *kind, *n)).sum()
+        };
+        prop_assert_eq!(fold(&mut Attempts::default(), &kinds), count(&one_by_one));
+        let (first, second) = kinds.split_at(at.index(kinds.len() + 1));
+        let (mut earlier, mut later) = (Attempts::default(), Attempts::default());
+        let n = fold(&mut earlier, first) + fold(&mut later, second);
+        let twice: u64 = earlier.merge(later).iter().map(|(_, n)| n).sum();
+        prop_assert_eq!(n - twice, count(&one_by_one));
+    }
+
     /// A part that goes on from a checkpoint counts on.
     #[test]
     fn a_checkpoint_goes_on(kinds in prop::collection::vec(kind(), 0..12), at: prop::sample::Index) {
