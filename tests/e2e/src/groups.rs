@@ -66,6 +66,11 @@ pub const GROUPS: &[Group] = &[
         needs: &[Need::Namespaces, Need::Root, Need::Binary],
     },
     Group {
+        name: "host",
+        shows: "real nginx, cron, dpkg, apt and a key-only sshd, under syslog-ng and in a journal",
+        needs: &[Need::Namespaces, Need::Root, Need::Binary],
+    },
+    Group {
         name: "mail",
         shows: "a real Postfix delivers what people are told",
         needs: &[Need::Namespaces, Need::Root, Need::Binary],
@@ -78,6 +83,11 @@ pub const GROUPS: &[Group] = &[
     Group {
         name: "trio",
         shows: "three nodes on hosts of their own: answers, and what is left when one is killed",
+        needs: &[Need::Namespaces, Need::Binary],
+    },
+    Group {
+        name: "cases",
+        shows: "three nodes: what several hosts report is one case, told once over two kills",
         needs: &[Need::Namespaces, Need::Binary],
     },
     Group {

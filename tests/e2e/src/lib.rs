@@ -14,13 +14,14 @@ mod root;
 mod skep;
 mod snapshot;
 mod swarm;
+mod tables;
 mod wait;
 
 pub use crate::{
     cache::cache_folder,
     daemons::{
-        Apache, Dovecot, Fail2ban, Journal, MailProtocol, Model, Postfix, Relay, Rsyslog, Silent,
-        Sshd, mail_client,
+        Apache, Cron, Dovecot, Dpkg, Fact, Fail2ban, Journal, MailProtocol, Model, Nginx, Postfix,
+        Relay, Rsyslog, Silent, Sshd, SyslogNg, mail_client,
     },
     groups::{GROUPS, Group, Need, Skip},
     image::{Image, PACKAGES},
@@ -30,5 +31,6 @@ pub use crate::{
     skep::{Node, Skep},
     snapshot::Snapshot,
     swarm::{Swarm, documents},
+    tables::table,
     wait::{Stopwatch, until},
 };

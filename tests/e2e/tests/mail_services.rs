@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, path::Path};
 
 use serde_json::{Value, json};
-use skep_tests_e2e::{Dovecot, Fail2ban, MailProtocol, Postfix, Root, Skep, mail_client};
+use skep_tests_e2e::{Dovecot, Fail2ban, MailProtocol, Postfix, Root, Skep, mail_client, table};
 
 const ATTACKER: &str = "203.0.113.9";
 const SCANNER: &str = "198.51.100.7";
@@ -19,19 +19,6 @@ fn digest(skep: &Skep, collector: &str, log: &Path) -> Value {
     let digest = skep.json(None, &args).unwrap();
     eprintln!("{digest:#}");
     digest["collectors"][collector].clone()
-}
-
-/// A table of a digest as `key → (count, second)`, without rows that count nothing.
-fn table(digest: &Value, name: &str, key: &str, second: &str) -> BTreeMap<String, (u64, u64)> {
-    let rows = digest[name].as_array().unwrap();
-    let number = |row: &Value, field: &str| row[field].as_u64().unwrap_or_default();
-    rows.iter()
-        .map(|row| {
-            let counts = (number(row, "count"), number(row, second));
-            (row[key].as_str().unwrap().to_owned(), counts)
-        })
-        .filter(|(_, counts)| *counts != (0, 0))
-        .collect()
 }
 
 /// What was done, by whom: failures or refusals first, then successes.

@@ -34,8 +34,22 @@ impl Journal {
              __REALTIME_TIMESTAMP={unix_us}\n__MONOTONIC_TIMESTAMP={unix_us}\n\
              _BOOT_ID=00000000000000000000000000000001\n_HOSTNAME=ground\n\
              SYSLOG_IDENTIFIER={identifier}\n_PID={pid}\nSYSLOG_FACILITY=4\nPRIORITY=6\n\
-             _SYSTEMD_UNIT=ssh.service\n_COMM={identifier}\nMESSAGE={message}\n\n"
+             _SYSTEMD_UNIT={}\n_COMM={identifier}\nMESSAGE={message}\n\n",
+            unit(identifier)
         );
+    }
+
+    /// Puts it where a host keeps its own.
+    ///
+    /// # Errors
+    /// As [`Journal::write`].
+    pub fn install(&self, root: &Root) -> Result<()> {
+        let file = self.write(root, "system")?;
+        let script = "id=$(cat /etc/machine-id) && [ -n \"$id\" ] || \
+                      { id=0123456789abcdef0123456789abcdef; echo $id > /etc/machine-id; }\n\
+                      mkdir -p /var/log/journal/$id && cp \"$0\" /var/log/journal/$id/";
+        root.run("sh", &["-c", script, &file.to_string_lossy()])
+            .map(|_said| ())
     }
 
     /// Writes `NAME.journal` into the root's shared folder.
@@ -60,5 +74,14 @@ impl Journal {
         let complaint = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "no journal: {complaint}");
         Ok(path)
+    }
+}
+
+/// The unit that a program's lines come from.
+fn unit(identifier: &str) -> &'static str {
+    match identifier {
+        "sshd" => "ssh.service",
+        "CRON" | "cron" => "cron.service",
+        _ => "init.scope",
     }
 }

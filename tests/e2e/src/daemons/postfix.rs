@@ -8,9 +8,12 @@ use std::{
 };
 
 use anyhow::{Context, Result};
+use serde_json::Value;
 
 use super::READY_WITHIN;
 use crate::{Host, Process, Root, until};
+
+const PARTS: &str = include_str!("mail_parts.py");
 
 /// A running Postfix with one mailbox, `watch@mail.test`.
 #[derive(Debug)]
@@ -65,6 +68,54 @@ impl Postfix {
         Self::start_with(root, None, &settings)
     }
 
+    /// Starts it for clients that come through TLS and log in, which Dovecot decides.
+    ///
+    /// # Errors
+    /// When it does not answer.
+    pub fn start_secure(root: &Root, host: &Host) -> Result<Self> {
+        let (key, certificate) = (root.shared().join("mail.key"), Self::certificate(root));
+        let [key, certificate] = [key, certificate].map(|path| path.display().to_string());
+        let name = format!("subjectAltName=IP:{}", host.address());
+        // The distribution's own settings would make it an authority, which no server may be.
+        let plain = root.write("openssl.cnf", "[req]\ndistinguished_name=dn\n[dn]\n")?;
+        let plain = plain.display().to_string();
+        let mut args = vec![
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2",
+        ];
+        args.extend([
+            "-config",
+            &plain,
+            "-subj",
+            "/CN=mail.test",
+            "-addext",
+            &name,
+        ]);
+        args.extend(["-addext", "basicConstraints=critical,CA:FALSE"]);
+        args.extend(["-keyout", &key, "-out", &certificate]);
+        root.run("openssl", &args)?;
+        let files = [
+            format!("smtpd_tls_key_file={key}"),
+            format!("smtpd_tls_cert_file={certificate}"),
+        ];
+        let settings = [
+            &files[0],
+            &files[1],
+            "smtpd_tls_security_level=encrypt",
+            "smtpd_tls_auth_only=yes",
+            "smtpd_sasl_auth_enable=yes",
+            "smtpd_sasl_type=dovecot",
+            "smtpd_sasl_path=private/auth",
+            "smtpd_recipient_restrictions=permit_sasl_authenticated,reject",
+        ];
+        Self::start_with(root, Some(host), &settings)
+    }
+
+    /// The file of the certificate of a secure one, which vouches for itself.
+    #[must_use]
+    pub fn certificate(root: &Root) -> PathBuf {
+        root.shared().join("mail.pem")
+    }
+
     fn start_with(root: &Root, host: Option<&Host>, more: &[&str]) -> Result<Self> {
         let shared = root.shared();
         let boxes = shared.join("mail");
@@ -117,6 +168,17 @@ impl Postfix {
     pub fn mailbox(&self) -> String {
         let bytes = fs::read(&self.mailbox).unwrap_or_default();
         String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// The mails that were delivered so far: `from`, `subject`, `received`, `type`, and the text of
+    /// each of their `parts` by its type.
+    ///
+    /// # Errors
+    /// When they cannot be read as mails.
+    pub fn mails(&self, root: &Root) -> Result<Vec<Value>> {
+        let script = root.write("mail_parts.py", PARTS)?;
+        let args = [&*script.to_string_lossy(), &*self.mailbox.to_string_lossy()];
+        Ok(serde_json::from_str(&root.run("python3", &args)?)?)
     }
 
     /// Waits until its log holds `lines` lines with `text`.

@@ -9,6 +9,10 @@ use crate::{Process, Root};
 
 const PORT: &str = "2222";
 
+/// The key of a user, and one of a stranger, in the root's shared folder.
+const KNOWN_KEY: &str = "known_key";
+const UNKNOWN_KEY: &str = "unknown_key";
+
 /// A running sshd that logs to syslog.
 #[derive(Debug)]
 pub struct Sshd {
@@ -21,12 +25,29 @@ impl Sshd {
     /// # Errors
     /// When it does not listen.
     pub fn start(root: &Root) -> Result<Self> {
-        let key = root.shared().join("host_key");
-        let key = key.to_string_lossy();
-        root.run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", &key])?;
+        Self::start_with(root, "PasswordAuthentication yes\n")
+    }
+
+    /// Starts one that takes keys only; `user` has one, and there is another that nobody knows.
+    ///
+    /// # Errors
+    /// As [`Sshd::start`].
+    pub fn start_keys_only(root: &Root, user: &str) -> Result<Self> {
+        for name in [KNOWN_KEY, UNKNOWN_KEY] {
+            make_key(root, name)?;
+        }
+        let key = root.shared().join(KNOWN_KEY).with_extension("pub");
+        let script = "mkdir -p /home/$0/.ssh && cp \"$1\" /home/$0/.ssh/authorized_keys && \
+                      chown -R $0 /home/$0/.ssh && chmod 700 /home/$0 /home/$0/.ssh";
+        root.run("sh", &["-c", script, user, &key.to_string_lossy()])?;
+        Self::start_with(root, "PasswordAuthentication no\n")
+    }
+
+    fn start_with(root: &Root, setting: &str) -> Result<Self> {
+        let key = make_key(root, "host_key")?;
         root.run("mkdir", &["-p", "/run/sshd"])?;
         let config = format!(
-            "Port {PORT}\nHostKey {key}\nPidFile none\nUsePAM yes\nPasswordAuthentication yes\n\
+            "Port {PORT}\nHostKey {key}\nPidFile none\nUsePAM yes\n{setting}\
              KbdInteractiveAuthentication no\nMaxAuthTries 6\nMaxStartups 100\nUseDNS no\n\
              SyslogFacility AUTH\nLogLevel INFO\n"
         );
@@ -65,6 +86,28 @@ impl Sshd {
         Ok(output.status.success())
     }
 
+    /// A client at `from` with a key, the right one or one that nobody knows; whether it got in.
+    ///
+    /// # Errors
+    /// When ssh cannot be run.
+    pub fn log_in_by_key(
+        &self,
+        root: &Root,
+        from: &str,
+        user: &str,
+        is_known: bool,
+    ) -> Result<bool> {
+        let name = if is_known { KNOWN_KEY } else { UNKNOWN_KEY };
+        let key = format!("-oIdentityFile={}", root.shared().join(name).display());
+        let options = [
+            "-oPreferredAuthentications=publickey",
+            "-oIdentitiesOnly=yes",
+            &key,
+        ];
+        let output = client(root, from, user, "", &options)?;
+        Ok(output.status.success())
+    }
+
     /// A client at `from` that goes away before it tried anything.
     ///
     /// # Errors
@@ -74,6 +117,13 @@ impl Sshd {
         anyhow::ensure!(!output.status.success(), "a probe got in");
         Ok(())
     }
+}
+
+/// A key in the root's shared folder; returns its path.
+fn make_key(root: &Root, name: &str) -> Result<String> {
+    let key = root.shared().join(name).to_string_lossy().into_owned();
+    root.run("ssh-keygen", &["-q", "-t", "ed25519", "-N", "", "-f", &key])?;
+    Ok(key)
 }
 
 fn client(root: &Root, from: &str, user: &str, password: &str, options: &[&str]) -> Result<Output> {
