@@ -1,9 +1,10 @@
 //! A question whose answers carry its token, under one deadline.
 
 use bytes::Bytes;
+use futures_channel::mpsc::Receiver;
+use futures_util::StreamExt;
 use serde::de::DeserializeOwned;
 use skep_packet::{Address, CodecError, Refusal, decode_content};
-use tokio::sync::mpsc;
 
 use crate::AskEvent;
 
@@ -64,11 +65,11 @@ pub enum AskError {
 #[derive(Debug)]
 pub struct Asking {
     endpoints: Vec<Address>,
-    events: mpsc::Receiver<AskEvent>,
+    events: Receiver<AskEvent>,
 }
 
 impl Asking {
-    pub(crate) fn new(endpoints: Vec<Address>, events: mpsc::Receiver<AskEvent>) -> Self {
+    pub(crate) fn new(endpoints: Vec<Address>, events: Receiver<AskEvent>) -> Self {
         Self { endpoints, events }
     }
 
@@ -82,7 +83,7 @@ impl Asking {
     ///
     /// Cancel: safe; nothing is lost if the future is dropped.
     pub async fn next(&mut self) -> Option<Result<Answer, AskError>> {
-        match self.events.recv().await? {
+        match self.events.next().await? {
             AskEvent::Answer(answer) => Some(Ok(answer)),
             AskEvent::Failed(error) => Some(Err(error)),
         }

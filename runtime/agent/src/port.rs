@@ -3,12 +3,13 @@
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
 use bytes::Bytes;
+use futures_channel::mpsc::Receiver;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use skep_packet::{
     Address, AgentName, BootId, HandlerName, NodeId, Now, RoleName, RolePattern, Scope,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::oneshot;
 
 use crate::{
     Answer, AskError, Door, DurableRef, Outgoing, SendError, Stewardship, StoreError, TxBuffer,
@@ -46,7 +47,7 @@ pub enum AskEvent {
 }
 
 /// The endpoints that were asked, and what comes back.
-pub type OpenAsk = (Vec<Address>, mpsc::Receiver<AskEvent>);
+pub type OpenAsk = (Vec<Address>, Receiver<AskEvent>);
 
 /// The endpoints that a packet went to.
 pub type SendResult = Result<Vec<Address>, SendError>;

@@ -57,4 +57,6 @@ pub use replay::{BOOTS_MAX, BOOTS_PER_SIGNER_MAX, ReplayGuard};
 pub use request::{
     PROOF_BYTES_MAX, REQUESTS_MAX, Request, RequestGuard, RequestMark, RequestProof, check_request,
 };
-pub use sealer::{SEAL_QUEUE_BYTES_MAX, SIGN_PACE, SealFull, Sealer, SignJob};
+pub use sealer::{
+    BUSY_PACKETS, SEAL_QUEUE_BYTES_MAX, SIGN_PACE, SIGN_PACE_BUSY, SealFull, Sealer, SignJob,
+};

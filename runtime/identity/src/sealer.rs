@@ -31,6 +31,13 @@ pub const SEAL_QUEUE_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// that signing takes at most a third of a core.
 pub const SIGN_PACE: u32 = 3;
 
+/// The same after a signature that covered [`BUSY_PACKETS`] packets or more: a sender that is so busy
+/// waits a little longer, and has its core for something else.
+pub const SIGN_PACE_BUSY: u32 = 8;
+
+/// Packets under one signature from which on a sender is busy.
+pub const BUSY_PACKETS: usize = 512;
+
 /// Why a packet was not taken; nothing changed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -184,7 +191,8 @@ impl Sealer {
         let Some(job) = self.in_flight.take_if(is_ours) else {
             return Vec::new();
         };
-        self.pace(job.started_ns, now.mono_ns);
+        let n_packets = job.subtrees.iter().map(|subtree| subtree.packets.len());
+        self.pace(job.started_ns, now.mono_ns, n_packets.sum());
         let InFlight {
             statement,
             tree,
@@ -234,10 +242,14 @@ impl Sealer {
 
     /// One signature that a busy host held up must not slow down the next ones, so a duration
     /// counts for at most twice the one before.
-    fn pace(&mut self, started_ns: u64, ended_ns: u64) {
+    fn pace(&mut self, started_ns: u64, ended_ns: u64, n_packets: usize) {
         let measured = ended_ns.saturating_sub(started_ns);
         self.duration_ns = measured.min(self.duration_ns.saturating_mul(2)).max(1);
-        let pause = Duration::from_nanos(self.duration_ns).saturating_mul(SIGN_PACE);
+        let durations = match n_packets {
+            BUSY_PACKETS.. => SIGN_PACE_BUSY,
+            _ => SIGN_PACE,
+        };
+        let pause = Duration::from_nanos(self.duration_ns).saturating_mul(durations);
         let pause_ns = u64::try_from(pause.as_nanos()).unwrap_or(u64::MAX);
         self.not_before_ns = started_ns.saturating_add(pause_ns);
     }

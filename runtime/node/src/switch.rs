@@ -17,6 +17,7 @@ mod view;
 use std::{collections::HashMap, sync::Arc};
 
 use arc_swap::ArcSwap;
+use futures_channel::mpsc::Sender;
 use rand::Rng;
 use skep_agent::AskEvent;
 use skep_identity::RequestGuard;
@@ -77,7 +78,7 @@ pub(crate) struct Switch {
     view: Arc<View>,
     delivery: Delivery,
     asks: Asks,
-    askers: HashMap<AskId, mpsc::Sender<AskEvent>>,
+    askers: HashMap<AskId, Sender<AskEvent>>,
     membership: Membership,
     members: Members,
     newcomer: Newcomer,

@@ -18,6 +18,8 @@ pub(crate) struct BenchArgs {
 enum Name {
     /// Signed packets per CPU-second, against one RSA signature for each packet
     Packets,
+    /// What each of 100,000 open questions takes, and how late their deadlines fire
+    Asks,
     /// Lines of an sshd log per CPU-second, against Debian's logwatch on the same file
     Digest,
     /// Precision and recall of the builtin analysis, for each shape of attack
@@ -26,16 +28,17 @@ enum Name {
 
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match args.name {
-        Name::Packets => cargo(&[
-            "run",
-            "--quiet",
-            "--release",
-            "--package",
-            "skep-node",
-            "--example",
-            "bench_packets",
-        ]),
+        Name::Packets => node("packets"),
+        Name::Asks => node("asks"),
         Name::Digest => digest::run(),
         Name::Detect => detect::run(),
     }
+}
+
+/// What a node's own packets and questions cost.
+fn node(verb: &str) -> Result<()> {
+    let example = ["--package", "skep-node", "--example", "bench_node"];
+    let run = ["run", "--quiet", "--release"].iter().chain(&example);
+    let args: Vec<&str> = run.copied().chain(["--", verb]).collect();
+    cargo(&args)
 }

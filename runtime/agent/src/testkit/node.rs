@@ -7,6 +7,7 @@ use std::{
 };
 
 use bytes::Bytes;
+use futures_channel::mpsc;
 use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Serialize, de::DeserializeOwned};
 use skep_packet::{
@@ -14,7 +15,7 @@ use skep_packet::{
     encode_content,
 };
 use tokio::{
-    sync::{Notify, mpsc, oneshot},
+    sync::{Notify, oneshot},
     time::Instant,
 };
 
@@ -65,8 +66,7 @@ impl Sent {
         self.event(AskEvent::Answer(Answer {
             from,
             content: encode_content(content),
-        }))
-        .await;
+        }));
     }
 
     /// Ends the ask without an answer.
@@ -74,12 +74,12 @@ impl Sent {
     /// # Panics
     /// Where it was no ask.
     pub async fn fail(&self, error: AskError) {
-        self.event(AskEvent::Failed(error)).await;
+        self.event(AskEvent::Failed(error));
     }
 
-    async fn event(&self, event: AskEvent) {
+    fn event(&self, event: AskEvent) {
         let answers = self.answers.as_ref().expect("the agent asked");
-        if answers.send(event).await.is_err() {
+        if answers.clone().try_send(event).is_err() {
             tracing::debug!("the agent no longer waits");
         }
     }
@@ -269,15 +269,12 @@ impl NodePort for Arc<FakeNode> {
         if let Err(error) = self.require(&outgoing) {
             return std::future::ready(Err(error)).boxed();
         }
-        let (answers, events) = mpsc::channel(ANSWERS_MAX);
+        let (mut answers, events) = mpsc::channel(ANSWERS_MAX);
         let endpoints = self.push(outgoing, Some(answers.clone()));
         let timer = async move {
             tokio::time::sleep(within).await;
-            if answers
-                .send(AskEvent::Failed(AskError::TimedOut))
-                .await
-                .is_err()
-            {
+            let timed_out = AskEvent::Failed(AskError::TimedOut);
+            if answers.try_send(timed_out).is_err() {
                 tracing::debug!("the ask had ended");
             }
         };

@@ -55,6 +55,21 @@ fn under_load_signatures_start_three_durations_apart() {
 }
 
 #[test]
+fn a_busy_sender_signs_less_often() {
+    let check = |n_packets: usize, wake_ms: u64| {
+        let mut sealer = sealer();
+        for _ in 0..n_packets {
+            push(&mut sealer, "b", Lane::Command, 300);
+        }
+        finish(&mut sealer, 0, 2);
+        push(&mut sealer, "b", Lane::Command, 300);
+        assert_eq!(sealer.next_wake(), Some(wake_ms * 1_000_000), "{n_packets}");
+    };
+    check(BUSY_PACKETS - 1, 3 * 2);
+    check(BUSY_PACKETS, 8 * 2);
+}
+
+#[test]
 fn a_signature_that_was_held_up_does_not_slow_down_the_next_ones() {
     let mut sealer = sealer();
     push(&mut sealer, "b", Lane::Command, 1);

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_channel::mpsc;
 use skep_agent::{AskError, AskEvent, Choice, Outgoing, SendError};
 use skep_packet::{Address, AgentName, PacketId, Token};
 use skep_swarm::{
     asks::{AskId, AskInput, AskOutput, AskedEndpoint, Gather, Lost, OpenAsk},
     delivery::{self, Draft, SendRefused, Spread, Target},
 };
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{
@@ -124,7 +124,7 @@ impl Switch {
 
     /// Hands the asker what came; one that dropped its end cancels the ask.
     pub(super) fn tell_asker(&mut self, id: AskId, event: AskEvent, ends: bool) {
-        let sent = self.askers.get(&id).map(|asker| asker.try_send(event));
+        let sent = self.askers.get_mut(&id).map(|asker| asker.try_send(event));
         if ends {
             self.askers.remove(&id);
         } else if !matches!(sent, Some(Ok(()))) {

@@ -1,10 +1,14 @@
-//! How many signed packets two nodes move per CPU-second, and how long a quiet ask takes.
+//! What a node's packets and questions cost: `bench_node packets`, `bench_node asks`.
 //!
-//! Two processes, each a real node with RSA-3072 keys, on loopback: this one sends, and starts
+//! `packets`: how many signed packets two nodes move per CPU-second, and how long an ask takes. Two
+//! processes, each a real node with RSA-3072 keys, on loopback: this one sends, and starts
 //! itself again as the one that receives. A packet counts when its handler at the other node has
 //! run. The baseline, in the same run, is one signature and one verification for each packet.
 //! Prints one JSON line.
+//!
+//! `asks`: what 100,000 open questions take, and how late their deadlines fire.
 
+mod asks;
 mod baseline;
 mod bee;
 mod cpu;
@@ -28,15 +32,23 @@ fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().collect();
     let done = match args.as_slice() {
         [_, verb, home] if verb == RECEIVE => host::receive(home.as_ref()),
-        _ => bench(),
+        [_, verb] if verb == "asks" => alone(asks::bench(Clock::start())),
+        [_, verb] if verb == asks::TASKS => alone(asks::tasks(Clock::start())),
+        [_, verb] if verb == "packets" => bench(),
+        _ => Err("one of: packets, asks".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("bench_packets: {error}");
+            eprintln!("bench_node: {error}");
             ExitCode::FAILURE
         }
     }
+}
+
+fn alone(bench: impl Future<Output = Fallible<Value>>) -> Fallible<()> {
+    println!("{}", host::runtime()?.block_on(bench)?);
+    Ok(())
 }
 
 fn bench() -> Fallible<()> {
@@ -72,6 +84,7 @@ async fn measure(
     let accepted = load.run(Class::Accepted, load::MEASURED).await?;
     let n_batches = node.metrics().n_batches_signed() - n_batches;
     let best_effort = load.run(Class::BestEffort, load::MEASURED).await?;
+    let busy = load.asks_beside(load::STEADY_PER_SECOND).await?;
     let ours = accepted.per_cpu_second();
     let n_handled = u32::try_from(accepted.n_handled)?;
     Ok(json!({
@@ -98,6 +111,10 @@ async fn measure(
             "p99_us": asks.p99_us,
             "signature_us": baseline.signature_us,
             "p50_signatures": round(asks.p50_us / baseline.signature_us),
+        },
+        "ask_beside_50000_packets_a_second": {
+            "p50_us": busy.p50_us,
+            "p99_us": busy.p99_us,
         },
     }))
 }

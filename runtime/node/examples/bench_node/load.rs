@@ -38,6 +38,12 @@ const ASKS: u32 = 300;
 /// Time between two of them.
 const ASK_INTERVAL: Duration = Duration::from_millis(20);
 
+/// Packets that flow while asks are measured under load.
+pub(crate) const STEADY_PER_SECOND: u32 = 50_000;
+
+/// They are sent so often.
+const STEADY_TICK_MS: u32 = 5;
+
 /// Longest time that anything here may take.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 
@@ -155,6 +161,31 @@ impl Load {
             p50_us: quantile(&mut took_us, 0.5),
             p99_us: quantile(&mut took_us, 0.99),
         })
+    }
+
+    /// The same, while packets flow at a steady rate.
+    pub(crate) async fn asks_beside(&self, per_second: u32) -> Fallible<Asks> {
+        tokio::select! {
+            asks = self.asks() => asks,
+            ended = self.keep_flowing(per_second) => Err(ended.err().unwrap_or("it ended".into())),
+        }
+    }
+
+    async fn keep_flowing(&self, per_second: u32) -> Fallible<()> {
+        let to = Outgoing::to_agent(
+            self.other.clone(),
+            HandlerName::new(CMD_TAKE)?,
+            &"x".repeat(CONTENT_BYTES - 2),
+        );
+        let at_a_time = usize::try_from(per_second / 1_000 * STEADY_TICK_MS)?;
+        let mut ticks = interval(Duration::from_millis(STEADY_TICK_MS.into()));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
+        loop {
+            ticks.tick().await;
+            for sent in self.ctx.send_all(vec![to.clone(); at_a_time]).await {
+                sent?;
+            }
+        }
     }
 
     async fn ask(&self) -> Fallible<Asking> {
