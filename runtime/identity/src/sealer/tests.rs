@@ -160,7 +160,7 @@ fn more_subtrees_than_one_signature_covers_wait_for_the_next() {
     }
     assert_eq!(finish(&mut sealer, 0, 2).len(), BATCH_SUBTREES_MAX);
     push(&mut sealer, &name(BATCH_SUBTREES_MAX), Lane::Command, 1);
-    let rest = finish(&mut sealer, 6, 8);
+    let rest = finish(&mut sealer, 16, 18);
     let n_packets: Vec<_> = rest.iter().map(|(_, b)| b.packets.len()).collect();
     assert_eq!(
         n_packets,
