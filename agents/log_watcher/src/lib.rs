@@ -13,6 +13,7 @@ mod config;
 pub mod explain;
 mod job;
 mod letter;
+mod look;
 pub mod offline;
 mod patrol;
 mod question;
@@ -43,6 +44,8 @@ use skep_protocol::oracle;
 use skep_protocol::status;
 
 pub use crate::config::Config;
+pub use crate::look::Look;
+pub use crate::look::look;
 use crate::shared::Shared;
 pub use crate::show::html;
 pub use crate::show::text;

@@ -169,7 +169,8 @@ impl Reader {
         matches!(self.choose(task, settings), Choice::Journal(_))
     }
 
-    fn choose(&self, task: &Task, settings: &Settings) -> Choice {
+    /// Where a task's lines are.
+    pub(crate) fn choose(&self, task: &Task, settings: &Settings) -> Choice {
         match &task.paths {
             Some(paths) => Choice::Files(paths.clone()),
             None => skep_sources::choose(&task.name, &self.host, settings.now_unix_s),

@@ -65,6 +65,10 @@ pub struct TreeNode {
     pub addresses: Vec<SocketAddr>,
     /// The version of its program.
     pub program: String,
+    /// How far its clock is ahead of the one of the node that was asked, in milliseconds; known of
+    /// nodes that sent packets to it. It holds what a packet took on its way.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock_ahead_ms: Option<i64>,
     /// Its agents, in the tree's order.
     pub agents: Vec<TreeAgent>,
 }
@@ -103,6 +107,7 @@ impl TreeNode {
             state,
             addresses: descriptor.addresses.clone(),
             program: descriptor.program.clone(),
+            clock_ahead_ms: None,
             agents: descriptor.agents.iter().map(agent).collect(),
         }
     }

@@ -68,6 +68,14 @@ impl Home {
         })
     }
 
+    /// A folder as it is: nothing is made and nothing is checked, for those who only look.
+    #[must_use]
+    pub fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+        }
+    }
+
     /// The folder.
     #[must_use]
     pub fn path(&self) -> &Path {

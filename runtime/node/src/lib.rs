@@ -29,4 +29,5 @@ pub use metrics::Metrics;
 pub use node::{
     Ending, Node, NodeConfig, NodeError, NodeSettings, PEOPLE_PORT, SWARM_PORT, outward,
 };
+pub use secrets::{SecretError, find_secret};
 pub use steward::{LiveDirective, ReadPlan};

@@ -9,7 +9,8 @@ const SECRET_BYTES_MAX: u64 = 64 * 1024;
 
 /// A secret that is not there. Its value never stands in an error.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum SecretError {
+#[non_exhaustive]
+pub enum SecretError {
     /// The environment has no such variable.
     #[error("the secret env:{name} is not set in the environment")]
     Env {
@@ -58,6 +59,15 @@ pub(crate) fn resolve(config: &Value) -> Result<Value, SecretError> {
             .map(Value::Array),
         plain => Ok(plain.clone()),
     }
+}
+
+/// Whether a reference (`env:NAME`, `file:PATH`, `cred:NAME`) leads to a secret from here; its value
+/// is dropped.
+///
+/// # Errors
+/// Why it does not.
+pub fn find_secret(reference: &str) -> Result<(), SecretError> {
+    secret(reference).map(drop)
 }
 
 fn secret(reference: &str) -> Result<String, SecretError> {

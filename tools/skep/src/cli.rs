@@ -6,8 +6,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::verb::{
     agent::Agent, audit::Audit, authority::Authority, call::Call, cases::Cases, check::Check,
-    completions::Completions, digest::Digest, explain::Explain, init::Init, invite::Invite,
-    join::Join, operator::Operator, oracle::Oracle, renew::Renew, revoke::Revoke, store::StoreVerb,
+    completions::Completions, digest::Digest, doctor::Doctor, explain::Explain, init::Init,
+    invite::Invite, join::Join, operator::Operator, oracle::Oracle, renew::Renew, revoke::Revoke,
+    store::StoreVerb,
     tree::Tree, up::Up,
 };
 
@@ -126,5 +127,6 @@ pub(crate) enum Verb {
     Agent(Agent),
     Audit(Audit),
     Store(StoreVerb),
+    Doctor(Doctor),
     Completions(Completions),
 }

@@ -51,6 +51,7 @@ kinds! {
     Grave "SK-0213" "A digest is as grave as `--fail-on` says, or graver.";
     Damaged "SK-0214" "The store is damaged or of a newer version; it was left as it is (exit code 65).";
     Disk "SK-0215" "The store could not be read or written (exit code 74).";
+    Ailing "SK-0216" "`skep doctor` found a failure.";
 }
 
 /// A failure, as a person is told of it.

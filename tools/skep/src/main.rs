@@ -2,6 +2,7 @@
 
 mod cli;
 mod client;
+mod doctor;
 mod failure;
 mod logs;
 mod output;

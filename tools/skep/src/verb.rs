@@ -8,6 +8,7 @@ pub(crate) mod cases;
 pub(crate) mod check;
 pub(crate) mod completions;
 pub(crate) mod digest;
+pub(crate) mod doctor;
 pub(crate) mod explain;
 pub(crate) mod init;
 pub(crate) mod invite;
@@ -22,6 +23,8 @@ pub(crate) mod store;
 pub(crate) mod tree;
 mod unit;
 pub(crate) mod up;
+
+pub(crate) use papers::day;
 
 use std::future::Future;
 
@@ -60,6 +63,7 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Call(call) => block_on(call.run(globals)),
         Verb::Agent(agent) => block_on(agent.run(globals)),
         Verb::Audit(audit) => block_on(audit.run(globals)),
+        Verb::Doctor(doctor) => block_on(doctor.run(globals)),
         Verb::Completions(completions) => {
             completions.run();
             Ok(())

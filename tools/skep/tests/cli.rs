@@ -86,6 +86,7 @@ fn every_verb_has_its_help() {
         &["store"],
         &["store", "check"],
         &["store", "set-aside"],
+        &["doctor"],
         &["completions"],
     ];
     for verb in verbs {

@@ -24,6 +24,8 @@ pub enum JoinOutcome {
     Fresh,
     /// Its own swarm never had a second member; its files were moved here.
     Replaced(PathBuf),
+    /// It is a node of that swarm already, and has new papers for its key.
+    Again,
 }
 
 /// A join that was asked for: the key, and what to send.
@@ -208,18 +210,26 @@ impl Home {
         Ok(redeemed.map(|()| (authority, request)))
     }
 
-    /// Makes a key and a request for the swarm of `invite`.
+    /// Makes a key and a request for the swarm of `invite`. A node of that swarm, whose papers may
+    /// have ended, asks for new ones under its own name, with the key it has.
     ///
     /// # Errors
-    /// The home belongs to a swarm with other members, or the key cannot be made.
+    /// The home belongs to another swarm with other members, or the key cannot be made.
     pub fn prepare_join(
         &self,
         invite: Invite,
         node: NodeId,
         listen: Vec<SocketAddr>,
     ) -> Result<PreparedJoin, HomeError> {
-        self.may_join()?;
-        let key = PrivateKey::generate(NODE_KEY_BITS)?;
+        let known = self.identity()?;
+        let known = known.filter(|identity| identity.swarm() == invite.swarm);
+        let (key, node) = match known {
+            Some(identity) => (identity.key, identity.node),
+            None => {
+                self.may_join()?;
+                (PrivateKey::generate(NODE_KEY_BITS)?, node)
+            }
+        };
         let request = encode(&JoinRequest::new(&invite, &key, node, listen)?);
         Ok(PreparedJoin {
             invite,
@@ -241,7 +251,11 @@ impl Home {
         let PreparedJoin { invite, key, .. } = prepared;
         let (authority, admission) = Admission::open(answer, &invite, key.public(), now_ms)?;
         let identity = Identity::joined(key, authority, &admission)?;
-        let outcome = self.set_aside(now_ms)?;
+        let known = self.identity()?;
+        let outcome = match known.is_some_and(|known| known.key.id() == identity.key.id()) {
+            true => JoinOutcome::Again,
+            false => self.set_aside(now_ms)?,
+        };
         let card = SwarmCard {
             swarm: identity.swarm(),
             node: identity.node.clone(),

@@ -60,8 +60,12 @@ fn a_host_joins_once_with_an_invitation() {
     assert_eq!(identity.node, name);
     assert!(matches!(outcome, JoinOutcome::Replaced(_)));
     assert_eq!(second.card().unwrap().unwrap().node, name);
+    let elsewhere = home(&dir.path().join("d"));
+    elsewhere.mint(NOW_MS).unwrap();
+    listening(&elsewhere, "127.0.0.1:7401", true);
+    let foreign = elsewhere.invite(60_000, NOW_MS).unwrap();
     assert!(matches!(
-        second.prepare_join(invite.clone(), name, Vec::new()),
+        second.prepare_join(foreign, name, Vec::new()),
         Err(HomeError::HasMembers { .. })
     ));
     let third = home(&dir.path().join("c"));
@@ -73,6 +77,39 @@ fn a_host_joins_once_with_an_invitation() {
     let refused = third.finish_join(prepared, &answer, NOW_MS).unwrap_err();
     assert!(matches!(refused, HomeError::Join(_)), "{refused:?}");
     assert!(third.identity().unwrap().is_none());
+}
+
+#[test]
+fn a_node_whose_papers_ended_joins_again_and_keeps_its_name_key_and_store() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = home(&dir.path().join("a"));
+    first.mint(NOW_MS).unwrap();
+    listening(&first, "127.0.0.1:7400", true);
+    let second = home(&dir.path().join("b"));
+    let join = |name: &str, now_ms: u64| {
+        let invite = first.invite(60_000, now_ms).unwrap();
+        let name = NodeId::new(name).unwrap();
+        let prepared = second.prepare_join(invite, name, Vec::new()).unwrap();
+        let request = prepared.request.clone();
+        let answer = first.enrol(&request, |_, _| false, Vec::new(), now_ms);
+        second
+            .finish_join(prepared, &answer.unwrap(), now_ms)
+            .unwrap()
+    };
+    let (before, _, _) = join("web-2", NOW_MS);
+    std::fs::write(second.store(), "what it keeps").unwrap();
+    let later_ms = NOW_MS + 2 * skep_identity::PASSPORT_LIFE_MS;
+    let (after, _, outcome) = join("another-name", later_ms);
+    assert_eq!(outcome, JoinOutcome::Again);
+    assert_eq!(
+        (&after.node, after.key.id()),
+        (&before.node, before.key.id())
+    );
+    assert!(after.passport.not_after_ms > later_ms);
+    let kept = std::fs::read_to_string(second.store()).unwrap();
+    assert_eq!(kept, "what it keeps");
+    let found = second.identity().unwrap().unwrap();
+    assert_eq!(found.passport, after.passport);
 }
 
 #[test]

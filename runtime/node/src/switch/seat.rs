@@ -242,6 +242,8 @@ impl Switch {
         let Some(from) = opened.signer.passport.node().cloned() else {
             return;
         };
+        self.view
+            .set_clock(&from, batch.statement.issued_at_ms, now.unix_ms);
         let mut refused = Vec::new();
         for packet in opened.packets {
             match packet {

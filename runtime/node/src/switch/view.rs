@@ -25,6 +25,8 @@ pub(crate) struct View {
 struct Shown {
     own: Descriptor,
     others: BTreeMap<NodeId, (Option<Arc<Descriptor>>, MemberState)>,
+    /// How far each node's clock was ahead of ours when it last signed something for us.
+    clocks: BTreeMap<NodeId, i64>,
     outbox: BTreeMap<String, u64>,
     dead_letters: BTreeMap<(String, &'static str), u64>,
 }
@@ -34,6 +36,7 @@ impl View {
         let shown = Shown {
             own,
             others: BTreeMap::new(),
+            clocks: BTreeMap::new(),
             outbox: BTreeMap::new(),
             dead_letters: BTreeMap::new(),
         };
@@ -70,7 +73,21 @@ impl View {
     }
 
     pub(super) fn forget(&self, node: &NodeId) {
-        self.shown().others.remove(node);
+        let mut shown = self.shown();
+        shown.others.remove(node);
+        shown.clocks.remove(node);
+    }
+
+    /// A node that is believed signed something at `issued_ms` of its clock, and it came at `now_ms`
+    /// of ours.
+    pub(super) fn set_clock(&self, node: &NodeId, issued_ms: u64, now_ms: u64) {
+        let ms = |unix_ms: u64| i64::try_from(unix_ms).unwrap_or(i64::MAX);
+        let ahead_ms = ms(issued_ms).saturating_sub(ms(now_ms));
+        let mut shown = self.shown();
+        match shown.clocks.get_mut(node) {
+            Some(known) => *known = ahead_ms,
+            None => drop(shown.clocks.insert(node.clone(), ahead_ms)),
+        }
     }
 
     /// Live nodes that can renew papers, and where they listen.
@@ -114,6 +131,7 @@ impl View {
                     state: *state,
                     addresses: Vec::new(),
                     program: String::new(),
+                    clock_ahead_ms: None,
                     agents: Vec::new(),
                 },
             }
@@ -121,11 +139,15 @@ impl View {
         let letter = |((wanted, reason), n): (&(String, &'static str), &u64)| {
             (wanted.clone(), (*reason).to_owned(), *n)
         };
+        let mut nodes: Vec<TreeNode> = std::iter::once(own)
+            .chain(shown.others.iter().map(other))
+            .collect();
+        for node in &mut nodes {
+            node.clock_ahead_ms = shown.clocks.get(&node.node).copied();
+        }
         NodeTree {
             node: shown.own.node.clone(),
-            nodes: std::iter::once(own)
-                .chain(shown.others.iter().map(other))
-                .collect(),
+            nodes,
             state: NodeState {
                 outbox: shown
                     .outbox

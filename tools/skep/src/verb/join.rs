@@ -21,7 +21,8 @@ use crate::{
 
 /// Make this host a node of a swarm that invited it
 ///
-/// The node's key is made here and never leaves this host. `skep up` then runs the node.
+/// The node's key is made here and never leaves this host. `skep up` then runs the node. A node
+/// whose papers ended joins its swarm again: it keeps its name, its key and its store.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -61,7 +62,7 @@ impl Join {
         })?;
         let (node, swarm) = (identity.node.to_string(), identity.swarm().to_string());
         let replaced = match &outcome {
-            JoinOutcome::Fresh => None,
+            JoinOutcome::Fresh | JoinOutcome::Again => None,
             JoinOutcome::Replaced(path) => Some(path.display().to_string()),
         };
         match globals.format {
@@ -70,7 +71,11 @@ impl Join {
                 output::document(&joined);
             }
             OutputFormat::Text => {
-                output::line(&format!("this host is {node} in the swarm {swarm} now"));
+                let now = match outcome {
+                    JoinOutcome::Again => "still, with new papers",
+                    _ => "now",
+                };
+                output::line(&format!("this host is {node} in the swarm {swarm} {now}"));
                 if let Some(path) = replaced {
                     output::line(&format!("its own swarm of one was moved to {path}"));
                 }
