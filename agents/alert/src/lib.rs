@@ -135,7 +135,7 @@ impl AlertAgent {
         // The couriers and the timer read the store in transactions of their own, which wait for
         // this one: what they are told of here they find there, or it never was.
         self.opened(ctx, opened);
-        tx.reply(&request, &json!({ "id": id }));
+        tx.reply(&request, &json!({ "id": id }))?;
         Ok(())
     }
 

@@ -170,7 +170,7 @@ async fn tell(
             return Ok(());
         };
         let working = answering.working(ctx.now().unix_ms, "asking the oracle");
-        shared.send_callbacks(ctx, tx, &answering.thread, &[working]);
+        shared.send_callbacks(ctx, tx, &answering.thread, &[working])?;
         tx.put(&key, &answering);
         Ok(())
     })
@@ -191,7 +191,7 @@ pub(crate) async fn settle(
         };
         let words = question.last_words(&mut answering, outcome, now_ms);
         if answering.thread.session_id.is_some() {
-            shared.send_callbacks(ctx, tx, &answering.thread, &words);
+            shared.send_callbacks(ctx, tx, &answering.thread, &words)?;
         }
         if let Some(seq) = question.patrol {
             patrol::note_outcome(tx, seq, outcome)?;
@@ -298,7 +298,7 @@ pub(crate) async fn late(
         tx.delete(&key);
         let words = question.late_words(&mut answering, response, now_ms);
         if answering.thread.session_id.is_some() {
-            shared.send_callbacks(ctx, tx, &answering.thread, &words);
+            shared.send_callbacks(ctx, tx, &answering.thread, &words)?;
         }
         if let Some(seq) = question.patrol {
             patrol::note_outcome(tx, seq, &Outcome::Report(Box::new(response.clone())))?;

@@ -113,6 +113,7 @@ fn thread(request: &Request<GenerateDigest>) -> Thread {
         token: request.token.clone().or_else(written),
         return_handler: content.return_handler.clone(),
         reply_to: request.reply_to.clone(),
+        session_key: request.session_key.clone(),
     }
 }
 
@@ -149,8 +150,7 @@ impl Job {
         self.ctx
             .tx(|tx| {
                 self.shared
-                    .send_callbacks(&self.ctx, tx, &self.answering.thread, &parts);
-                Ok(())
+                    .send_callbacks(&self.ctx, tx, &self.answering.thread, &parts)
             })
             .await
     }
@@ -238,8 +238,7 @@ impl Job {
         self.ctx
             .tx(|tx| {
                 self.shared
-                    .send_callbacks(&self.ctx, tx, &self.answering.thread, &[working]);
-                Ok(())
+                    .send_callbacks(&self.ctx, tx, &self.answering.thread, &[working])
             })
             .await
     }
@@ -276,7 +275,7 @@ impl Job {
             question.open(tx, &self.answering);
             if !wants_reply(&self.request) {
                 self.shared
-                    .send_callbacks(&self.ctx, tx, &self.answering.thread, &parts);
+                    .send_callbacks(&self.ctx, tx, &self.answering.thread, &parts)?;
             }
             Ok(true)
         });
@@ -337,9 +336,6 @@ async fn last(
         Format::Text => answering.text(now_ms, &show::text(&kept.document()), true),
         Format::Json => answering.json(now_ms, &show::json(&kept.document()), true),
     };
-    let sent = ctx.tx(|tx| {
-        shared.send_callbacks(ctx, tx, &answering.thread, &parts);
-        Ok(())
-    });
+    let sent = ctx.tx(|tx| shared.send_callbacks(ctx, tx, &answering.thread, &parts));
     Ok(sent.await?)
 }

@@ -367,5 +367,6 @@ fn nobody() -> Thread {
         token: None,
         return_handler: None,
         reply_to: None,
+        session_key: None,
     }
 }

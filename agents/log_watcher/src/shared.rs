@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use skep_agent::Ctx;
 use skep_agent::Outgoing;
+use skep_agent::StoreError;
 use skep_agent::Tx;
 use skep_lines::neutral_cut;
 use skep_packet::Address;
@@ -105,23 +106,27 @@ impl Shared {
     }
 
     /// Sends callbacks when the transaction is on disk: to the router that holds the session, or
-    /// to every one there is.
+    /// to every one there is. What a person asked for is for that person's session alone.
     pub(crate) fn send_callbacks(
         &self,
         ctx: &Ctx<LogWatcher>,
         tx: &mut Tx,
         thread: &Thread,
         callbacks: &[Callback],
-    ) {
+    ) -> Result<(), StoreError> {
         let routers = match &thread.reply_to {
             Some(router) => vec![router.clone()],
             None => self.routers(ctx),
         };
         for callback in callbacks {
+            let callback = callback.clone().sealed(thread, |key, about, content| {
+                ctx.enclose(key, about, content)
+            })?;
             for router in &routers {
-                tx.send(outgoing(router.clone(), callback).durable());
+                tx.send(outgoing(router.clone(), &callback).durable());
             }
         }
+        Ok(())
     }
 
     /// Offers callbacks that nobody asked for to every router there is but those `told` already;

@@ -168,15 +168,18 @@ impl Oracle {
             token: request.token.clone(),
             return_handler: None,
             reply_to: Some(router.clone()),
+            session_key: request.session_key.clone(),
         };
         let mut answering = Answering::new(thread, ctx.address().clone());
         let handler = HandlerName::new(CMD_CALLBACK).expect("a handler written in code is one");
         let parts = answering.json(ctx.now().unix_ms, &json!(preview).to_string(), true);
         let sent = ctx.tx(|tx| {
-            for part in &parts {
-                tx.send(
-                    Outgoing::to_agent(router.clone(), handler.clone(), part).kind(Kind::Callback),
-                );
+            for part in parts {
+                let part = part.sealed(&answering.thread, |key, about, content| {
+                    ctx.enclose(key, about, content)
+                })?;
+                let (to, handler) = (router.clone(), handler.clone());
+                tx.send(Outgoing::to_agent(to, handler, &part).kind(Kind::Callback));
             }
             Ok(())
         });

@@ -5,7 +5,7 @@
 //! each origin then sends parts, and ends with `last`. Numbers count per (origin, token).
 
 use serde::{Deserialize, Serialize};
-use skep_packet::{Address, Token};
+use skep_packet::{Address, Inscription, SessionKey, Token, encode_content};
 
 /// The router's handler for callbacks.
 pub const CMD_CALLBACK: &str = "cmd_rpc_callback";
@@ -89,6 +89,60 @@ pub struct Callback {
     /// What the origin is doing, for progress.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
+    /// What only the person's session can read; then `lines`, `error` and `note` are empty.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sealed: Option<Box<Enclosed>>,
+}
+
+/// An envelope in a callback, base64. On it stand swarm, token, origin and number, and what is
+/// said here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Enclosed {
+    /// In it is the whole callback; the session stands on it too.
+    Callback(String),
+    /// In it is a plain reply, `{"said":"…"}` or `{"failed":"…"}`; no session stands on it.
+    Reply(String),
+}
+
+impl Callback {
+    /// What stands on the envelope of this callback; `None` where nobody asked for it.
+    #[must_use]
+    pub fn inscription(&self) -> Option<Inscription> {
+        let session = match self.sealed.as_deref() {
+            Some(Enclosed::Reply(_)) => None,
+            _ => self.session_id.clone(),
+        };
+        Some(Inscription {
+            session,
+            token: self.token.clone()?,
+            origin: self.origin.clone(),
+            seq: self.seq,
+        })
+    }
+
+    /// The same for the eyes of the person who asked, where the thread has a session's key:
+    /// `enclose` makes the envelope. What nobody or an agent asked for stays as it is.
+    ///
+    /// # Errors
+    /// What `enclose` fails with.
+    pub fn sealed<E>(
+        self,
+        thread: &Thread,
+        enclose: impl FnOnce(&SessionKey, &Inscription, &[u8]) -> Result<String, E>,
+    ) -> Result<Self, E> {
+        let (Some(key), Some(about)) = (&thread.session_key, self.inscription()) else {
+            return Ok(self);
+        };
+        let envelope = enclose(key, &about, &encode_content(&self))?;
+        Ok(Self {
+            lines: Vec::new(),
+            error: None,
+            note: None,
+            sealed: Some(Box::new(Enclosed::Callback(envelope))),
+            ..self
+        })
+    }
 }
 
 /// What a request carries, so that its answers find their way.
@@ -102,6 +156,9 @@ pub struct Thread {
     pub return_handler: Option<String>,
     /// The router that holds the session; `None` sends to every router.
     pub reply_to: Option<Address>,
+    /// The session's key, where a person asked: what is said is for it alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session_key: Option<SessionKey>,
 }
 
 /// Numbers the callbacks of one origin for one request; kept with whatever the answer waits for.
@@ -204,6 +261,7 @@ impl Answering {
             error: None,
             origins: Vec::new(),
             note: None,
+            sealed: None,
         }
     }
 }
@@ -251,6 +309,7 @@ mod tests {
             token: Some(Token::new("t").unwrap()),
             return_handler: None,
             reply_to: None,
+            session_key: None,
         };
         Answering::new(thread, "log_watcher@n1".parse().unwrap())
     }
@@ -272,6 +331,32 @@ mod tests {
         assert_eq!((first[0].start_line, first[0].next_offset), (0, 2));
         assert_eq!((second[0].start_line, second[0].next_offset), (2, 3));
         assert_eq!((first[0].last, second[0].last), (false, true));
+    }
+
+    #[test]
+    fn what_a_person_asked_for_is_for_its_session_alone() {
+        let mut answering = answering();
+        let clear = answering.text(5, "root from 203.0.113.9", true).remove(0);
+        let enclose = |_: &SessionKey, about: &Inscription, content: &[u8]| {
+            assert_eq!(about.seq, 0);
+            Ok::<_, ()>(format!("{} bytes", content.len()))
+        };
+        let same = clear.clone().sealed(&answering.thread, enclose).unwrap();
+        assert_eq!(same, clear, "an agent asked");
+        answering.thread.session_key = Some(SessionKey(bytes_of_a_key()));
+        let sealed = clear.clone().sealed(&answering.thread, enclose).unwrap();
+        assert!(sealed.lines.is_empty() && sealed.last);
+        let text = serde_json::to_string(&sealed).unwrap();
+        assert!(!text.contains("203.0.113.9"), "{text}");
+        assert_eq!(sealed.inscription(), clear.inscription());
+        let mut nobodys = clear;
+        nobodys.token = None;
+        let same = nobodys.clone().sealed(&answering.thread, enclose).unwrap();
+        assert_eq!(same, nobodys);
+    }
+
+    fn bytes_of_a_key() -> bytes::Bytes {
+        bytes::Bytes::from_static(b"a key")
     }
 
     proptest! {

@@ -1,9 +1,9 @@
 //! Plain answers: what a handler replies becomes the one callback of its origin.
 
 use serde_json::Value;
-use skep_agent::{Answer, AskError, Ctx, HandlerError, Request as Packet, StoreError};
+use skep_agent::{Answer, AskError, Ctx, HandlerError, Request as Packet, SealedReply, StoreError};
 use skep_packet::{Address, Refusal, Token};
-use skep_protocol::callback::{Answering, Callback, Status, Thread};
+use skep_protocol::callback::{Answering, Callback, Enclosed, Status, Thread};
 
 use crate::{
     RpcRouter,
@@ -55,7 +55,7 @@ impl RpcRouter {
         packet: Packet<Value>,
     ) -> Result<(), HandlerError> {
         let text = packet.content.to_string();
-        let part = |answering: &mut Answering, now_ms| answering.json(now_ms, &text, true);
+        let part = |answering: &mut Answering, now_ms| said(answering, now_ms, &text);
         self.late(ctx, packet.token.as_ref(), &packet.from, part)
             .await
     }
@@ -201,11 +201,25 @@ fn ended(
 ) -> (Address, OriginState, Vec<Callback>) {
     let mut answering = answering(id, token, &from);
     let (state, parts) = match outcome {
-        Outcome::Said(text) => (OriginState::Done, answering.json(now_ms(ctx), &text, true)),
+        Outcome::Said(text) => (OriginState::Done, said(&mut answering, now_ms(ctx), &text)),
         Outcome::Failed(error) => (OriginState::Done, vec![answering.error(now_ms(ctx), error)]),
         Outcome::Lost(why) => (OriginState::Lost, vec![lost(ctx, id, token, &from, &why)]),
     };
     (from, state, parts)
+}
+
+/// What an origin replied; an envelope is passed on as it is.
+fn said(answering: &mut Answering, now_ms: u64, text: &str) -> Vec<Callback> {
+    match serde_json::from_str::<SealedReply>(text) {
+        Ok(SealedReply { sealed }) => {
+            let mut parts = answering.json(now_ms, "", true);
+            for part in &mut parts {
+                part.sealed = Some(Box::new(Enclosed::Reply(sealed.clone())));
+            }
+            parts
+        }
+        Err(_) => answering.json(now_ms, text, true),
+    }
 }
 
 /// The door's own word on an origin that will not answer.
@@ -227,6 +241,7 @@ fn answering(id: &str, token: &Token, origin: &Address) -> Answering {
         token: Some(token.clone()),
         return_handler: None,
         reply_to: None,
+        session_key: None,
     };
     Answering::new(thread, origin.clone())
 }

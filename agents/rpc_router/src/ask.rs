@@ -236,5 +236,6 @@ pub(crate) fn own(
         error: None,
         origins: Vec::new(),
         note: None,
+        sealed: None,
     }
 }

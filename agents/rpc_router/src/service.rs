@@ -137,6 +137,7 @@ impl Follow {
             token: Some(self.token.clone()),
             return_handler: None,
             reply_to: None,
+            session_key: None,
         };
         let now_ms = self.ctx.now().unix_ms;
         match outcome(answer) {

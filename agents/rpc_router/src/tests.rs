@@ -45,6 +45,7 @@ fn answering(client: &Client, origin: &str) -> Answering {
         token: Some("t-1".parse().unwrap()),
         return_handler: None,
         reply_to: None,
+        session_key: None,
     };
     Answering::new(thread, address(origin))
 }
@@ -335,6 +336,7 @@ async fn what_nobody_asked_for_goes_to_those_who_want_it() {
         token: None,
         return_handler: None,
         reply_to: None,
+        session_key: None,
     };
     let patrol = Answering::new(thread, address("watcher@n2")).text(6, "patrol", true);
     deliver(&mut world, 1, &patrol[0]).await;

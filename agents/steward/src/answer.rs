@@ -32,6 +32,7 @@ impl Answer {
                 token: request.token.clone(),
                 return_handler: None,
                 reply_to: Some(reply_to.clone()),
+                session_key: request.session_key.clone(),
             };
             (reply_to, Answering::new(thread, ctx.address().clone()))
         });
@@ -58,7 +59,7 @@ impl Answer {
             return;
         };
         let callback = answering.working(now_ms, "changing what runs");
-        if let Err(error) = send(&self.ctx, to, &callback).await {
+        if let Err(error) = send(&self.ctx, to, &answering.thread, callback).await {
             tracing::debug!(%error, "a sign of work could not be sent");
         }
     }
@@ -82,16 +83,24 @@ impl Answer {
             Err(error) => vec![answering.error(now_ms, error)],
         };
         for callback in callbacks {
-            send(ctx, &to, &callback).await?;
+            send(ctx, &to, &answering.thread, callback).await?;
         }
         Ok(())
     }
 }
 
-async fn send(ctx: &Ctx<Steward>, to: &Address, callback: &Callback) -> Result<(), SendError> {
+async fn send(
+    ctx: &Ctx<Steward>,
+    to: &Address,
+    thread: &Thread,
+    callback: Callback,
+) -> Result<(), SendError> {
+    let callback = callback.sealed(thread, |key, about, content| {
+        ctx.enclose(key, about, content)
+    })?;
     let handler = HandlerName::new(CMD_CALLBACK).expect("a name written in code is a name");
     let to = Destination::Agent(to.clone(), handler);
-    let outgoing = Outgoing::new(to, encode_content(callback));
+    let outgoing = Outgoing::new(to, encode_content(&callback));
     ctx.send(outgoing.kind(Kind::Callback).durable())
         .await
         .map(drop)

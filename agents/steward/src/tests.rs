@@ -3,11 +3,11 @@ use std::sync::Mutex;
 use bytes::Bytes;
 use futures_util::future::{BoxFuture, FutureExt};
 use skep_agent::{
-    AuditPage, Deed, Done, HANDLER_REPLY, HANDLER_REPLY_ERROR, Order, Stewardship,
+    AuditPage, Deed, Done, HANDLER_REPLY, HANDLER_REPLY_ERROR, Order, SealedReply, Stewardship,
     testkit::{Sent, Testkit},
 };
-use skep_packet::{Class, Destination, Refusal};
-use skep_protocol::callback::{CMD_CALLBACK, Callback, Status};
+use skep_packet::{Class, Destination, Refusal, SessionKey};
+use skep_protocol::callback::{CMD_CALLBACK, Callback, Enclosed, Status};
 
 use super::*;
 
@@ -125,6 +125,45 @@ async fn a_session_is_told_that_it_takes_time_and_why_it_failed() {
     let why = "oracle is stuck: everything is as before";
     assert_eq!(callbacks[1].error.as_deref(), Some(why));
     assert_eq!(callbacks[1].session_id.as_deref(), Some("s"));
+}
+
+/// What stands in the readable envelope of a testkit, and that it is for the person's key.
+fn enclosed(envelope: &str) -> Value {
+    let envelope: Value = serde_json::from_str(envelope).unwrap();
+    assert_eq!(envelope["for"], "6b6579");
+    serde_json::from_str(envelope["content"].as_str().unwrap()).unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_person_is_told_nothing_in_the_clear() {
+    let (mut world, _node) = world().await;
+    for session in [json!("s"), Value::Null] {
+        let deed = json!({"delete": {"agent": "oracle"}});
+        let content = json!({"node": "n1", "deed": deed, "session_id": session});
+        let request = world.command(CMD_STEWARD, &content).from("console@n1");
+        let request = request.principal(operator(Level::Admin)).role("steward.n1");
+        let request = request.token("t-1").reply_to("console@n1");
+        let request = request.proof(Bytes::from_static(b"proof"));
+        let key = SessionKey(Bytes::from_static(b"key"));
+        request.session_key(key).deliver().await;
+        let why = "oracle is stuck: everything is as before";
+        if session.is_null() {
+            let reply = world.next_sent().await;
+            assert_eq!(to(&reply), format!("console@n1/{HANDLER_REPLY}"));
+            let sealed: SealedReply = reply.content();
+            assert_eq!(enclosed(&sealed.sealed), json!({ "failed": why }));
+            continue;
+        }
+        for (seq, word) in [(0, "note"), (1, "error")] {
+            let outer: Callback = world.next_sent().await.content();
+            let clear = outer.note.is_some() || outer.error.is_some() || !outer.lines.is_empty();
+            assert!(!clear && outer.seq == seq, "{outer:?}");
+            let Some(Enclosed::Callback(envelope)) = outer.sealed.as_deref() else {
+                panic!("it is not sealed")
+            };
+            assert!(enclosed(envelope)[word].is_string(), "{envelope}");
+        }
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -5,7 +5,8 @@ use std::{future::Future, path::PathBuf, sync::Arc, time::Duration};
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
 use skep_packet::{
-    Address, Class, HandlerName, NodeId, Now, RoleName, RolePattern, Scope, Token, encode_content,
+    Address, Class, HandlerName, Inscription, NodeId, Now, RoleName, RolePattern, Scope,
+    SessionKey, Token, encode_content,
 };
 use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
@@ -237,10 +238,25 @@ impl<A: Agent> Ctx<A> {
         handler: &str,
         content: Bytes,
     ) -> Result<(), SendError> {
-        match request.answer(handler, content) {
+        let port = self.inner.port.as_ref();
+        match request.answer(port, self.address(), handler, content)? {
             Some(reply) => self.send(reply).await.map(drop),
             None => Ok(()),
         }
+    }
+
+    /// Encloses what is said to a person in an envelope that only the key of that person's session
+    /// opens; yields it as base64. Replies to a person are enclosed anyway.
+    ///
+    /// # Errors
+    /// [`SendError::NotSealed`].
+    pub fn enclose(
+        &self,
+        key: &SessionKey,
+        about: &Inscription,
+        content: &[u8],
+    ) -> Result<String, SendError> {
+        self.inner.port.enclose(key, about, content)
     }
 
     /// Runs `write` in a transaction and waits until it is on disk.

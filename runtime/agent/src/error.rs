@@ -34,6 +34,12 @@ pub enum SendError {
     /// The packet's time ran out before its target took it.
     #[error("nobody took the packet within its time")]
     Expired,
+    /// What is for a person's session alone could not be encrypted for it, and was not sent.
+    #[error("the answer could not be sealed for the person's session: {reason}")]
+    NotSealed {
+        /// Why not.
+        reason: String,
+    },
     /// The node is shutting down.
     #[error("the node is stopping")]
     Stopping,

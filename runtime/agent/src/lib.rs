@@ -35,7 +35,9 @@ pub use error::{AgentError, HandlerError, SendError, StoreError, one_line};
 pub use handlers::{HandlerInfo, Handlers, admit};
 pub use outgoing::{Choice, Outgoing, role};
 pub use port::{AgentStart, AskEvent, CommitTicket, Endpoint, NodePort, OpenAsk, SendResult};
-pub use request::{Delivery, DurableRef, HANDLER_REPLY, HANDLER_REPLY_ERROR, Request};
+pub use request::{
+    Delivery, DurableRef, HANDLER_REPLY, HANDLER_REPLY_ERROR, PlainReply, Request, SealedReply,
+};
 pub use runner::{AgentRuntime, Exit, HANDLER_TIME_MAX, STOP_TIME_MAX};
 pub use skep_packet::Level;
 pub use spec::{AgentSpec, BEACON_DEFAULT, RestartPolicy, RoleUse};

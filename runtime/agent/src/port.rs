@@ -7,7 +7,8 @@ use futures_channel::mpsc::Receiver;
 use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 use skep_packet::{
-    Address, AgentName, BootId, HandlerName, NodeId, Now, RoleName, RolePattern, Scope,
+    Address, AgentName, BootId, HandlerName, Inscription, NodeId, Now, RoleName, RolePattern,
+    Scope, SessionKey,
 };
 use tokio::sync::oneshot;
 
@@ -114,6 +115,18 @@ pub trait NodePort: Send + Sync + 'static {
 
     /// Who serves the roles of a pattern now.
     fn endpoints(&self, pattern: &RolePattern, scope: Scope) -> Vec<Endpoint>;
+
+    /// Encloses what an agent says to a person in an envelope that only the session's key opens;
+    /// yields it as base64. About 0.1 ms.
+    ///
+    /// # Errors
+    /// The key is none, or the crypto library fails.
+    fn enclose(
+        &self,
+        key: &SessionKey,
+        about: &Inscription,
+        content: &[u8],
+    ) -> Result<String, SendError>;
 
     /// A fresh random 128-bit number, for tokens and nonces.
     fn random(&self) -> u128;

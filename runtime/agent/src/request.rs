@@ -1,11 +1,13 @@
 //! What reaches a handler.
 
 use bytes::Bytes;
+use serde::{Deserialize, Serialize};
 use skep_packet::{
-    Address, Destination, HandlerName, Kind, NodeId, OutboxMark, Packet, PacketId, RoleName, Token,
+    Address, Destination, HandlerName, Inscription, Kind, NodeId, OutboxMark, Packet, PacketId,
+    RoleName, SessionKey, Token, encode_content,
 };
 
-use crate::{Outgoing, Principal};
+use crate::{NodePort, Outgoing, Principal, SendError};
 
 /// Which outbox row a durable packet settles when its handler's transaction commits.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +25,8 @@ pub struct Delivery {
     pub packet: Packet,
     /// Who stands behind it.
     pub principal: Principal,
+    /// The key of the person's session, where a person asked: what is answered is for it alone.
+    pub session_key: Option<SessionKey>,
     /// Set where the packet is durable.
     pub durable: Option<DurableRef>,
     /// Whether it answers an ask that had ended already.
@@ -46,6 +50,8 @@ pub struct Request<T> {
     pub reply_to: Option<Address>,
     /// An operator's signature over the request.
     pub proof: Option<Bytes>,
+    /// The key of the person's session, where a person asked: what is answered is for it alone.
+    pub session_key: Option<SessionKey>,
     /// Whether it answers an ask that had ended already.
     pub late: bool,
     /// The content as it came, for whoever keeps what was signed.
@@ -65,6 +71,7 @@ impl Request<()> {
             token: packet.token.clone(),
             reply_to: packet.reply_to.clone(),
             proof: packet.proof.clone(),
+            session_key: delivery.session_key.clone(),
             late: delivery.late,
             bytes: packet.content.clone(),
             content: (),
@@ -78,13 +85,56 @@ pub const HANDLER_REPLY: &str = "reply";
 /// The handler name of an answer that says why there is none.
 pub const HANDLER_REPLY_ERROR: &str = "reply_error";
 
+/// A plain reply to a person, as the door that carries it sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SealedReply {
+    /// The envelope, base64. On it stand the token, the origin, the number 0, and no session; in
+    /// it is a [`PlainReply`] as JSON.
+    pub sealed: String,
+}
+
+/// What is in the envelope of a plain reply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PlainReply {
+    /// The answer, a JSON document as text.
+    Said(String),
+    /// Why there is none.
+    Failed(String),
+}
+
 impl<T> Request<T> {
-    /// The answer to this request; `None` where it carries no token.
-    pub(crate) fn answer(&self, handler: &str, content: Bytes) -> Option<Outgoing> {
-        let token = self.token.clone()?;
-        let handler = HandlerName::new(handler).ok()?;
+    /// The answer to this request; `None` where it carries no token. What a person asked is
+    /// answered for that person's session alone.
+    pub(crate) fn answer(
+        &self,
+        port: &dyn NodePort,
+        origin: &Address,
+        handler: &str,
+        content: Bytes,
+    ) -> Result<Option<Outgoing>, SendError> {
+        let Some(token) = self.token.clone() else {
+            return Ok(None);
+        };
+        let (handler, content) = match &self.session_key {
+            None => (handler, content),
+            Some(key) => {
+                let about = Inscription {
+                    session: None,
+                    token: token.clone(),
+                    origin: origin.clone(),
+                    seq: 0,
+                };
+                (HANDLER_REPLY, sealed(port, key, &about, handler, &content)?)
+            }
+        };
+        let Ok(handler) = HandlerName::new(handler) else {
+            return Ok(None);
+        };
         let to = Destination::Agent(self.from.clone(), handler);
-        Some(Outgoing::new(to, content).kind(Kind::Reply).token(token))
+        let answer = Outgoing::new(to, content).kind(Kind::Reply).token(token);
+        Ok(Some(answer))
     }
 
     /// The same request with other content.
@@ -97,9 +147,29 @@ impl<T> Request<T> {
             token: self.token,
             reply_to: self.reply_to,
             proof: self.proof,
+            session_key: self.session_key,
             late: self.late,
             bytes: self.bytes,
             content,
         }
     }
+}
+
+fn sealed(
+    port: &dyn NodePort,
+    key: &SessionKey,
+    about: &Inscription,
+    handler: &str,
+    content: &[u8],
+) -> Result<Bytes, SendError> {
+    let text = String::from_utf8_lossy(content).into_owned();
+    let reply = match handler {
+        HANDLER_REPLY_ERROR => {
+            let error = skep_packet::decode_content(content);
+            PlainReply::Failed(error.unwrap_or(text))
+        }
+        _ => PlainReply::Said(text),
+    };
+    let envelope = port.enclose(key, about, &encode_content(&reply))?;
+    Ok(encode_content(&SealedReply { sealed: envelope }))
 }

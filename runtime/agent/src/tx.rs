@@ -4,9 +4,11 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use bytes::Bytes;
 use serde::{Serialize, de::DeserializeOwned};
-use skep_packet::{AgentName, encode_content};
+use skep_packet::{Address, AgentName, encode_content};
 
-use crate::{DurableRef, NodePort, Outgoing, Request, StoreError, request::HANDLER_REPLY};
+use crate::{
+    DurableRef, NodePort, Outgoing, Request, SendError, StoreError, request::HANDLER_REPLY,
+};
 
 /// What a transaction will do, as it goes to the node's committer.
 #[derive(Debug, Default, Clone)]
@@ -111,10 +113,19 @@ impl Tx {
     }
 
     /// Answers a request that carries a token, when the transaction is on disk.
-    pub fn reply<T, R: Serialize>(&mut self, request: &Request<T>, content: &R) {
-        self.buffer
-            .outgoing
-            .extend(request.answer(HANDLER_REPLY, encode_content(content)));
+    ///
+    /// # Errors
+    /// [`SendError::NotSealed`] where a person asked.
+    pub fn reply<T, R: Serialize>(
+        &mut self,
+        request: &Request<T>,
+        content: &R,
+    ) -> Result<(), SendError> {
+        let origin = Address::new(self.agent.clone(), self.port.node().clone());
+        let port = self.port.as_ref();
+        let reply = request.answer(port, &origin, HANDLER_REPLY, encode_content(content))?;
+        self.buffer.outgoing.extend(reply);
+        Ok(())
     }
 
     /// Both clocks, now.

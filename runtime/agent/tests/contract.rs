@@ -85,7 +85,7 @@ impl Counter {
             return Err(HandlerError::Refused("over 100".to_owned()));
         }
         tx.send(Outgoing::to_role(role("hive.alert"), &total));
-        tx.reply(&request, &total);
+        tx.reply(&request, &total)?;
         Ok(())
     }
 

@@ -3,6 +3,8 @@
 //! aws-lc-rs does every private-key operation; the `rsa` crate only checks and normalises public
 //! keys. aws-lc-rs clears a private key's memory when the last handle to it is dropped.
 
+mod content;
+
 use std::{fmt, sync::Arc};
 
 use aws_lc_rs::{
@@ -23,6 +25,9 @@ use rsa::{
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use skep_packet::{KeyId, Refusal};
 use zeroize::Zeroizing;
+
+pub use content::{CONTENT_KEY_BYTES, NONCE_BYTES};
+pub(crate) use content::{ContentKey, Unwrapper};
 
 use crate::{IdentityError, merkle};
 

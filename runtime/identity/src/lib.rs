@@ -13,6 +13,7 @@ mod authority;
 mod backup;
 mod bundle;
 mod certificate;
+mod envelope;
 mod error;
 mod invite;
 mod join;
@@ -36,6 +37,9 @@ pub use authority::{Authority, Credentials, NodeTerms};
 pub use backup::{BACKUP_BYTES_MAX, BackupError, BackupRandom, PASSPHRASE_CHARS_MIN};
 pub use bundle::{Identity, OperatorBundle};
 pub use certificate::{certificate_key, server_name};
+pub use envelope::{
+    CONTENT_KEYS_MAX, ENVELOPE_BYTES_MAX, EnvelopeError, EnvelopeMaker, EnvelopeReader,
+};
 pub use error::IdentityError;
 pub use invite::{INVITE_LIFE_MS, INVITES_MAX, Invite, InviteId, Invites};
 pub use join::{

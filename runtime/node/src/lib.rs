@@ -13,6 +13,7 @@
 
 mod clock;
 mod door;
+mod envelopes;
 pub mod home;
 mod metrics;
 mod node;

@@ -9,13 +9,14 @@ use skep_agent::{
     AgentStart, CommitTicket, Door, DurableRef, Endpoint, NodePort, OpenAsk, Outgoing, SendError,
     SendResult, Stewardship, StoreError, TxBuffer,
 };
-use skep_packet::{AgentName, NodeId, Now, RolePattern, Scope};
+use skep_packet::{AgentName, Inscription, NodeId, Now, RolePattern, Scope, SessionKey};
 use skep_swarm::roles::{Choice, RoleIndex};
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use crate::{
     clock::Clock,
+    envelopes::Envelopes,
     steward::StewardHandle,
     store::Store,
     switch::{Ask, CommitRequest, Handle, Input, Send},
@@ -34,6 +35,7 @@ pub(crate) struct Port {
     pub(crate) store: Store,
     pub(crate) roles: Arc<ArcSwap<RoleIndex>>,
     pub(crate) transactions: Arc<Semaphore>,
+    pub(crate) envelopes: Arc<Envelopes>,
     pub(crate) door: Option<Arc<dyn Door>>,
     pub(crate) steward: Option<StewardHandle>,
 }
@@ -168,6 +170,15 @@ impl NodePort for Port {
             },
         };
         chosen.into_iter().map(endpoint).collect()
+    }
+
+    fn enclose(
+        &self,
+        key: &SessionKey,
+        about: &Inscription,
+        content: &[u8],
+    ) -> Result<String, SendError> {
+        self.envelopes.enclose(key, about, content)
     }
 
     fn random(&self) -> u128 {

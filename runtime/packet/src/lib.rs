@@ -9,6 +9,7 @@ mod codec;
 mod descriptor;
 mod frame;
 mod ids;
+mod inscription;
 mod level;
 pub mod limits;
 mod packed;
@@ -27,6 +28,7 @@ pub use ids::{
     Address, AgentName, BootId, HandlerName, Hash, IdError, KeyId, NodeId, PacketId, RoleName,
     SwarmId, Token,
 };
+pub use inscription::{Inscription, SessionKey};
 pub use level::Level;
 pub use packed::{Packed, Packing};
 pub use packet::{Class, Destination, Kind, Lane, OutboxMark, Packet, SealHeader, WirePacket};

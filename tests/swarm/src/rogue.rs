@@ -7,7 +7,7 @@ use skep_mesh::{Mesh, MeshConfig, MeshEvent, MeshEvents};
 use skep_node::Clock;
 use skep_packet::{
     Address, Batch, BootId, Class, Frame, HandlerName, Kind, Lane, NodeId, Packet, PacketId,
-    SealHeader, Signed, WirePacket, encode,
+    SealHeader, Signed, WirePacket, decode, encode, limits::PACKET_BYTES_MAX,
 };
 
 use crate::WAIT_MAX;
@@ -128,6 +128,28 @@ impl Rogue {
     /// Ends its connections and hears nobody any more, so that another one may come under its name.
     pub async fn leave(&self) {
         self.mesh.shutdown().await;
+    }
+
+    /// Waits for a reply of the node.
+    ///
+    /// # Panics
+    /// Where none comes.
+    pub async fn reply(&mut self) -> Packet {
+        loop {
+            let event = tokio::time::timeout(WAIT_MAX, self.events.recv()).await;
+            let MeshEvent::Frame {
+                frame: Frame::Batch(batch),
+                ..
+            } = event.expect("a reply").unwrap()
+            else {
+                continue;
+            };
+            let read = |bytes| decode::<WirePacket>(bytes, PACKET_BYTES_MAX).unwrap();
+            let mut packets = batch.packets.iter().map(|bytes| read(bytes).packet);
+            if let Some(reply) = packets.find(|packet| packet.kind == Kind::Reply) {
+                return reply;
+            }
+        }
     }
 
     /// Waits until the node acknowledges a packet: then it was taken.

@@ -1,10 +1,15 @@
 //! What a node believes of operators' requests when the router that brings them is not honest.
 #![allow(clippy::unwrap_used, reason = "a test may unwrap")]
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use skep_identity::{LoginTerms, OperatorBundle, PrivateKey, SESSION_KEY_BITS, Session};
+use skep_agent::{PlainReply, SealedReply};
+use skep_identity::{
+    EnvelopeError, EnvelopeReader, LoginTerms, OperatorBundle, PrivateKey, SESSION_KEY_BITS,
+    Session,
+};
 use skep_node::Clock;
-use skep_packet::{NodeId, Refusal, Token, WirePacket};
+use skep_packet::{Inscription, NodeId, Refusal, Token, WirePacket, decode_content};
 use skep_tests_swarm::{Host, Rogue, World, until};
 
 const PAYLOAD: &[u8] = br#"{"n":1}"#;
@@ -14,6 +19,8 @@ struct Siege {
     host: Host,
     rogue: Rogue,
     operator: OperatorBundle,
+    /// The session's key.
+    key: PrivateKey,
     session: Session,
     _world: World,
 }
@@ -26,11 +33,13 @@ impl Siege {
         let address = host.node().listening().await.unwrap();
         let rogue = Rogue::connect(identity, host.node().name(), address).await;
         let operator = host.home().operator().unwrap().unwrap();
-        let session = session(&operator, &rogue.identity.node);
+        let key = PrivateKey::generate(SESSION_KEY_BITS).unwrap();
+        let session = session(&operator, &rogue.identity.node, &key);
         Self {
             host,
             rogue,
             operator,
+            key,
             session,
             _world: world,
         }
@@ -73,16 +82,16 @@ impl Siege {
     }
 }
 
-fn session(operator: &OperatorBundle, router: &NodeId) -> Session {
+fn session(operator: &OperatorBundle, router: &NodeId, key: &PrivateKey) -> Session {
     let terms = LoginTerms {
         swarm: operator.swarm,
         nonce: Bytes::from_static(b"nonce"),
         router: router.clone(),
         binding: Bytes::from_static(b"unix"),
     };
-    let key = PrivateKey::generate(SESSION_KEY_BITS).unwrap();
     let now_ms = Clock::start().now().unix_ms;
-    Session::open(&operator.key, operator.passport.clone(), key, terms, now_ms).unwrap()
+    let passport = operator.passport.clone();
+    Session::open(&operator.key, passport, key.clone(), terms, now_ms).unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -142,7 +151,7 @@ async fn what_is_wrong_with_a_proof_is_counted_and_the_asker_is_denied() {
     let reason = Refusal::Denied;
     siege.refused(reason, "test.echo", "t-2", &proof).await;
     let elsewhere = NodeId::new("another-router").unwrap();
-    siege.session = session(&siege.operator, &elsewhere);
+    siege.session = session(&siege.operator, &elsewhere, &siege.key);
     let proof = siege.proof("test.echo", "t-3");
     siege.refused(reason, "test.echo", "t-3", &proof).await;
     let truncated = proof.slice(..proof.len() / 2);
@@ -150,4 +159,34 @@ async fn what_is_wrong_with_a_proof_is_counted_and_the_asker_is_denied() {
         .refused(Refusal::Truncated, "test.echo", "t-4", &truncated)
         .await;
     assert_eq!(siege.host.node().metrics().n_refused(reason), 3);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_person_is_answered_so_that_the_router_can_not_read_it() {
+    let mut siege = Siege::begin("sealed").await;
+    let proof = siege.proof("test.echo", "t-1");
+    siege.taken("test.echo", "t-1", &proof).await;
+    let reply = siege.rogue.reply().await;
+    let text = std::str::from_utf8(&reply.content).unwrap();
+    assert!(!text.contains("echo") && !text.contains("admin"), "{text}");
+    let SealedReply { sealed } = decode_content(&reply.content).unwrap();
+    let envelope = STANDARD.decode(sealed).unwrap();
+    let about = |token: &str| Inscription {
+        session: None,
+        token: Token::new(token).unwrap(),
+        origin: reply.from.clone(),
+        seq: 0,
+    };
+    let mut reader = EnvelopeReader::new(siege.operator.swarm, &siege.key).unwrap();
+    let opened = reader.open(&about("t-1"), &envelope).unwrap();
+    let PlainReply::Said(said) = decode_content(&opened).unwrap() else {
+        panic!("the probe did not fail")
+    };
+    assert!(said.contains("echo") && said.contains("admin"), "{said}");
+    let swapped = reader.open(&about("t-2"), &envelope);
+    assert_eq!(swapped, Err(EnvelopeError::Changed));
+    let routers = &siege.rogue.identity.key;
+    let mut router = EnvelopeReader::new(siege.operator.swarm, routers).unwrap();
+    let opened = router.open(&about("t-1"), &envelope);
+    assert_eq!(opened, Err(EnvelopeError::WrongKey));
 }

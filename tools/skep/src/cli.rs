@@ -8,8 +8,7 @@ use crate::verb::{
     agent::Agent, audit::Audit, authority::Authority, call::Call, cases::Cases, check::Check,
     completions::Completions, digest::Digest, doctor::Doctor, explain::Explain, init::Init,
     invite::Invite, join::Join, operator::Operator, oracle::Oracle, renew::Renew, revoke::Revoke,
-    store::StoreVerb,
-    tree::Tree, up::Up,
+    store::StoreVerb, tree::Tree, up::Up,
 };
 
 const EXIT_CODES: &str = "\

@@ -4,6 +4,7 @@ mod access;
 mod answers;
 mod control;
 mod dial;
+mod envelopes;
 mod one;
 mod session;
 

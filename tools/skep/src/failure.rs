@@ -52,6 +52,7 @@ kinds! {
     Damaged "SK-0214" "The store is damaged or of a newer version; it was left as it is (exit code 65).";
     Disk "SK-0215" "The store could not be read or written (exit code 74).";
     Ailing "SK-0216" "`skep doctor` found a failure.";
+    Sealed "SK-0217" "An answer is not sealed for this session, or was changed on its way.";
 }
 
 /// A failure, as a person is told of it.

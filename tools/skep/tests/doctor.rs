@@ -109,7 +109,7 @@ fn a_home_that_is_well_and_what_a_person_may_have_done_to_it() {
     let (_, told) = home.doctor(&directive);
     let (standing, said) = finding(&told, "store");
     assert_eq!(standing, "failure", "{said}");
-    assert!(said.contains("is damaged: move it aside"), "{said}");
+    assert!(said.contains("skep store set-aside"), "{said}");
 
     let other = Home::minted();
     let identity = fs::read(home.path().join("identity")).unwrap();

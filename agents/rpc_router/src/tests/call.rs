@@ -118,6 +118,7 @@ fn answering(origin: &str) -> Answering {
         token: Some(TOKEN.parse().unwrap()),
         return_handler: None,
         reply_to: None,
+        session_key: None,
     };
     Answering::new(thread, address(origin))
 }

@@ -11,8 +11,8 @@ use futures_channel::mpsc;
 use futures_util::future::{BoxFuture, FutureExt};
 use serde::{Serialize, de::DeserializeOwned};
 use skep_packet::{
-    Address, AgentName, Destination, NodeId, Now, RolePattern, Scope, decode_content,
-    encode_content,
+    Address, AgentName, Destination, Inscription, NodeId, Now, RolePattern, Scope, SessionKey,
+    decode_content, encode_content,
 };
 use tokio::{
     sync::{Notify, oneshot},
@@ -348,6 +348,18 @@ impl NodePort for Arc<FakeNode> {
 
     fn endpoints(&self, pattern: &RolePattern, scope: Scope) -> Vec<Endpoint> {
         self.serving(pattern, scope)
+    }
+
+    /// In a test everybody may read it.
+    fn enclose(
+        &self,
+        key: &SessionKey,
+        about: &Inscription,
+        content: &[u8],
+    ) -> Result<String, SendError> {
+        let content = String::from_utf8_lossy(content);
+        let envelope = serde_json::json!({ "for": key, "about": about, "content": content });
+        Ok(envelope.to_string())
     }
 
     fn random(&self) -> u128 {

@@ -167,6 +167,7 @@ impl<A: Agent> Testkit<A> {
         let delivery = Delivery {
             packet,
             principal,
+            session_key: None,
             durable: None,
             late: false,
         };
@@ -347,6 +348,13 @@ impl<A: Agent> Incoming<'_, A> {
         let from: Address = address.parse().expect("an address");
         self.delivery.principal = Principal::Agent(from.clone());
         self.delivery.packet.from = from;
+        self
+    }
+
+    /// For this key of a person's session.
+    #[must_use]
+    pub fn session_key(mut self, key: skep_packet::SessionKey) -> Self {
+        self.delivery.session_key = Some(key);
         self
     }
 

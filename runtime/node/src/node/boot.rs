@@ -21,6 +21,7 @@ use super::{Ending, Node, NodeConfig, NodeError, PEOPLE_PORT, links::Links};
 use crate::{
     clock::Clock,
     door::{Keys, NodeDoor},
+    envelopes::Envelopes,
     home::{Listening, SwarmCard},
     metrics::Metrics,
     port::{Port, TRANSACTIONS_MAX},
@@ -206,6 +207,7 @@ impl Base {
             store: self.store.clone(),
             roles: self.roles.clone(),
             transactions: Arc::new(Semaphore::new(TRANSACTIONS_MAX)),
+            envelopes: Arc::new(Envelopes::new(self.me.swarm)),
             door: None,
             steward: None,
         };

@@ -4,7 +4,7 @@ use skep_agent::{
     Answer, AskError, AskEvent, Delivery, DurableRef, HANDLER_REPLY_ERROR, Principal, admit,
 };
 use skep_identity::{RequestMark, check_request};
-use skep_packet::{Kind, OutboxMark, Packet, Refusal, Scope, decode_content};
+use skep_packet::{Kind, OutboxMark, Packet, Refusal, Scope, SessionKey, decode_content};
 use skep_swarm::{
     asks::ReplyVerdict,
     delivery::{self, Outcome, Ticket},
@@ -12,6 +12,14 @@ use skep_swarm::{
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Switch;
+
+/// Who stands behind a packet.
+struct Caller {
+    principal: Principal,
+    /// Where a person asks: the key that the operator's own signature vouches for.
+    session_key: Option<SessionKey>,
+    mark: Option<RequestMark>,
+}
 
 impl Switch {
     /// Puts a packet into its agent's mailbox, or says why not.
@@ -82,11 +90,13 @@ impl Switch {
         late: bool,
     ) -> Result<(), Refusal> {
         self.check_served(&packet)?;
-        let (principal, mark) = self.principal(&packet)?;
+        let who = self.caller(&packet)?;
         let mailbox = self.local.mailboxes.get(&packet.target.agent);
         let mailbox = mailbox.ok_or(Refusal::AgentDown)?;
-        admit(&mailbox.handlers, &packet.handler, &principal)?;
-        let mark = mark.map(|mark| mark.at(&packet.target.agent, &packet.handler));
+        admit(&mailbox.handlers, &packet.handler, &who.principal)?;
+        let mark = who
+            .mark
+            .map(|mark| mark.at(&packet.target.agent, &packet.handler));
         if let Some(mark) = &mark {
             self.requests.check(self.clock.now().unix_ms, mark)?;
         }
@@ -94,7 +104,8 @@ impl Switch {
         let durable = durable.map(|mark| DurableRef { sender, mark });
         match mailbox.sender.try_send(Delivery {
             packet,
-            principal,
+            principal: who.principal,
+            session_key: who.session_key,
             durable,
             late,
         }) {
@@ -137,9 +148,13 @@ impl Switch {
     }
 
     /// Who stands behind a packet: the operator whose proof it carries, else the agent that sent it.
-    fn principal(&self, packet: &Packet) -> Result<(Principal, Option<RequestMark>), Refusal> {
+    fn caller(&self, packet: &Packet) -> Result<Caller, Refusal> {
         let Some(proof) = &packet.proof else {
-            return Ok((Principal::Agent(packet.from.clone()), None));
+            return Ok(Caller {
+                principal: Principal::Agent(packet.from.clone()),
+                session_key: None,
+                mark: None,
+            });
         };
         let seat = self.seat.as_ref().ok_or(Refusal::Denied)?;
         let token = packet.token.as_ref().ok_or(Refusal::Denied)?;
@@ -157,10 +172,13 @@ impl Switch {
         if who.router != packet.from.node {
             return Err(Refusal::Denied);
         }
-        let operator = Principal::Operator {
-            name: who.name,
-            level: who.level,
-        };
-        Ok((operator, Some(mark)))
+        Ok(Caller {
+            principal: Principal::Operator {
+                name: who.name,
+                level: who.level,
+            },
+            session_key: Some(SessionKey(who.session_key.spki().clone())),
+            mark: Some(mark),
+        })
     }
 }

@@ -150,6 +150,7 @@ mod tests {
             token: Some(Token::new("t").unwrap()),
             return_handler: None,
             reply_to: None,
+            session_key: None,
         };
         Answering::new(thread, address(origin))
     }

@@ -24,6 +24,7 @@ use uuid::Uuid;
 use super::{
     Access,
     dial::{Stream, dial},
+    envelopes::Envelopes,
 };
 use crate::failure::{Failure, Kind};
 
@@ -53,6 +54,8 @@ struct Talk {
     access: Access,
     clock: Clock,
     key: PrivateKey,
+    /// Opens what is for that key.
+    envelopes: Envelopes,
     link: Link,
     session_id: String,
     /// The newest callback that came.
@@ -77,10 +80,12 @@ impl Session {
         let (link, session_id) = enter(&access, &key, clock, None).await?;
         let interrupt = signal(SignalKind::interrupt());
         let interrupt = interrupt.map_err(|error| Failure::of(Kind::Node, &error))?;
+        let envelopes = Envelopes::new(access.bundle.swarm, &key)?;
         let talk = Talk {
             access,
             clock,
             key,
+            envelopes,
             link,
             session_id,
             cursor: 0,
@@ -158,6 +163,7 @@ impl Talk {
                     // After a resume the door sends only what is newer; should it not, it is old.
                     if cursor > self.cursor {
                         self.cursor = cursor;
+                        let callback = self.envelopes.open(callback)?;
                         return Ok(FromDoor::Callback { cursor, callback });
                     }
                 }

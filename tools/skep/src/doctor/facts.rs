@@ -126,7 +126,10 @@ pub(crate) enum Store {
     Good {
         bytes: u64,
     },
-    Bad(String),
+    Bad {
+        why: String,
+        cure: String,
+    },
 }
 
 /// The directive that was looked at.

@@ -82,6 +82,7 @@ mod tests {
             token: None,
             return_handler: None,
             reply_to: None,
+            session_key: None,
         };
         Answering::new(thread, origin.parse().unwrap())
     }

@@ -113,6 +113,9 @@ pub(super) fn store(home: &Home, bytes: u64) -> Store {
     match store::Store::look(&home.store()) {
         Ok(_) => Store::Good { bytes },
         Err(store::OpenError::InUse { .. }) => Store::Held { bytes },
-        Err(error) => Store::Bad(skep_agent::one_line(&error)),
+        Err(error) => Store::Bad {
+            why: skep_agent::one_line(&error),
+            cure: error.cure(),
+        },
     }
 }

@@ -36,7 +36,7 @@ fn store(store: &Store) -> Option<Finding> {
             format!("{}, held by the running node", size(*bytes)),
         ),
         Store::Good { bytes } => Finding::ok("store", format!("{}, it opens", size(*bytes))),
-        Store::Bad(why) => Finding::failure("store", why.clone(), ""),
+        Store::Bad { why, cure } => Finding::failure("store", why.clone(), cure.clone()),
     })
 }
 
