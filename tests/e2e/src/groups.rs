@@ -40,6 +40,8 @@ pub enum Need {
     Model,
     /// The built binary, named by `SKEP_BIN`.
     Binary,
+    /// The tests' own program around a node, named by `SKEP_LOAD`.
+    Load,
 }
 
 /// One test binary of `tests/e2e/tests`.
@@ -91,6 +93,16 @@ pub const GROUPS: &[Group] = &[
         needs: &[Need::Namespaces, Need::Binary],
     },
     Group {
+        name: "kills",
+        shows: "durable packets under kills, loss, delay, doubling, partition and wrong clocks",
+        needs: &[Need::Namespaces, Need::Root, Need::Binary, Need::Load],
+    },
+    Group {
+        name: "disk",
+        shows: "nodes on disks that are full: they end, say why, come back, and lose nothing",
+        needs: &[Need::Namespaces, Need::Binary, Need::Load],
+    },
+    Group {
         name: "model",
         shows: "a real small language model as the oracle's backend",
         needs: &[Need::Namespaces, Need::Model, Need::Binary],
@@ -114,12 +126,17 @@ impl Need {
                 let missing = format!("no language model: {} is not there", python.display());
                 python.exists().then_some(()).ok_or(Skip(missing))
             }
-            Self::Binary => match env::var_os("SKEP_BIN").map(PathBuf::from) {
-                Some(path) if path.is_file() => Ok(()),
-                Some(path) => Err(Skip(format!("SKEP_BIN={} is no file", path.display()))),
-                None => Err(Skip::new("SKEP_BIN does not name the binary to test")),
-            },
+            Self::Binary => built("SKEP_BIN"),
+            Self::Load => built("SKEP_LOAD"),
         }
+    }
+}
+
+fn built(variable: &str) -> Result<(), Skip> {
+    match env::var_os(variable).map(PathBuf::from) {
+        Some(path) if path.is_file() => Ok(()),
+        Some(path) => Err(Skip(format!("{variable}={} is no file", path.display()))),
+        None => Err(Skip(format!("{variable} does not name a binary to test"))),
     }
 }
 

@@ -12,7 +12,8 @@ use anyhow::{Context, Result, bail};
 
 use crate::{cache::cache_folder, groups::installable};
 
-/// What is installed: the daemons whose logs are read, and the peers that `bench digest` runs.
+/// What is installed: the daemons whose logs are read, the peers that `bench digest` runs, and what
+/// bends networks and clocks.
 pub const PACKAGES: &[&str] = &[
     "apache2",
     "cron",
@@ -21,6 +22,8 @@ pub const PACKAGES: &[&str] = &[
     "dovecot-pop3d",
     "fail2ban",
     "goaccess",
+    "iptables",
+    "libfaketime",
     "logwatch",
     "nginx-light",
     "openssh-client",
@@ -81,6 +84,21 @@ impl Image {
 
     pub(crate) fn layer(&self) -> &Path {
         &self.layer
+    }
+
+    /// The library that shows a program another time: `LD_PRELOAD` takes it, from outside too.
+    ///
+    /// # Errors
+    /// When the layer holds none.
+    pub fn faketime(&self) -> Result<PathBuf> {
+        let folder = self.layer.join("usr/lib");
+        let found = fs::read_dir(folder)?
+            .flatten()
+            .map(|entry| entry.path().join("faketime/libfaketime.so.1"));
+        found
+            .into_iter()
+            .find(|path| path.is_file())
+            .context("no libfaketime in the layer")
     }
 }
 

@@ -8,10 +8,12 @@ mod cache;
 mod daemons;
 mod groups;
 mod image;
+mod load;
 mod network;
 mod process;
 mod root;
 mod skep;
+mod small_disk;
 mod snapshot;
 mod swarm;
 mod tables;
@@ -25,10 +27,12 @@ pub use crate::{
     },
     groups::{GROUPS, Group, Need, Skip},
     image::{Image, PACKAGES},
-    network::{Host, Network},
+    load::{LoadNode, enrol},
+    network::{Gate, Host, Network, Weather},
     process::Process,
     root::Root,
     skep::{Node, Skep},
+    small_disk::SmallDisk,
     snapshot::Snapshot,
     swarm::{Swarm, documents},
     tables::table,

@@ -1,6 +1,8 @@
 //! Hosts with addresses of their own: network namespaces on one bridge, which the machine's own
 //! network never sees.
 
+mod gates;
+
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -11,6 +13,8 @@ use std::{
 use anyhow::{Context, Result, bail};
 
 use crate::groups::{Need, Skip};
+
+pub use gates::{Gate, Weather};
 
 const PREFIX: &str = "skep-e2e-";
 const NAMESPACES: &str = "/run/netns";

@@ -55,6 +55,12 @@ impl Process {
         self.child.id()
     }
 
+    /// Where it prints to.
+    #[must_use]
+    pub fn output_file(&self) -> &Path {
+        &self.output
+    }
+
     /// Everything it printed so far.
     #[must_use]
     pub fn output(&self) -> String {

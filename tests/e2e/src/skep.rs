@@ -37,6 +37,12 @@ impl Skep {
         )))
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
     /// A command of the binary, on `host` or on this machine.
     #[must_use]
     pub fn command(&self, host: Option<&Host>) -> Command {

@@ -152,6 +152,12 @@ impl Rogue {
         }
     }
 
+    /// Sends a batch where there is room for it; whether there was.
+    pub fn try_send(&self, batch: Batch) -> bool {
+        let frame = Frame::Batch(batch);
+        self.mesh.send(&self.target, Lane::Command, &frame).is_ok()
+    }
+
     /// Waits until the node acknowledges a packet: then it was taken.
     ///
     /// # Panics

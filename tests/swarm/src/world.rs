@@ -206,7 +206,8 @@ impl Host {
 
     /// Starts the node and waits until it listens. A later start listens where the first did.
     pub async fn up(&mut self) {
-        let live = self.directive.clone().map(live);
+        let specs = self.specs();
+        let live = self.directive.clone().map(|text| live(text, &specs));
         let plan = match &live {
             Some(live) => (live.read)(&live.text).unwrap(),
             None => plan(self.tune, &self.beside),
@@ -215,7 +216,7 @@ impl Host {
             home: self.home.clone(),
             plan,
             directive: "test".to_owned(),
-            specs: self.specs(),
+            specs,
             doors: Vec::new(),
             steward: None,
             live,
@@ -299,9 +300,10 @@ impl Drop for Host {
     }
 }
 
-/// A directive of probes and bees, as the node reads it.
-fn live(text: String) -> LiveDirective {
-    let kind = |spec: AgentSpec| {
+/// A directive of these agents, as the node reads it.
+#[must_use]
+pub fn live(text: String, specs: &[AgentSpec]) -> LiveDirective {
+    let kind = |spec: &AgentSpec| {
         let serves = spec.roles.iter().map(|&role| role.to_owned()).collect();
         let handlers = (spec.handlers)();
         let handlers = handlers.iter().map(|handler| handler.name.to_owned());
@@ -312,7 +314,7 @@ fn live(text: String) -> LiveDirective {
         }
     };
     let catalogue = Catalogue {
-        kinds: vec![kind(AgentSpec::of::<Bee>()), kind(AgentSpec::of::<Probe>())],
+        kinds: specs.iter().map(kind).collect(),
         node_schema: None,
         own_agents: Vec::new(),
         own_roles: Vec::new(),

@@ -1,5 +1,7 @@
 //! The end-to-end groups: install what they need, say what is skipped, run the rest.
 
+use std::process::Command;
+
 use anyhow::{Result, bail};
 use skep_tests_e2e::{Group, Image, Need, Skip, Snapshot};
 
@@ -10,6 +12,17 @@ use crate::{
 };
 
 const PACKAGE: &str = "skep-tests-e2e";
+
+/// The binary, and the tests' own program around a node.
+pub(crate) const BUILD: &[&str] = &[
+    "build",
+    "--quiet",
+    "--package",
+    "skep",
+    "--package",
+    "skep-tests-swarm",
+    "--bins",
+];
 
 /// Installs all that the groups need.
 pub(crate) fn prepare() -> Result<()> {
@@ -37,7 +50,7 @@ pub(crate) fn run(groups: &[&Group], install: bool, tests: &Tests, report: &mut 
     let mut is_built = false;
     if needs(Need::Binary) {
         report.step("e2e: the binary", || {
-            cargo(&["build", "--quiet", "--package", "skep"])?;
+            cargo(BUILD)?;
             is_built = true;
             Ok(())
         });
@@ -55,8 +68,8 @@ pub(crate) fn run(groups: &[&Group], install: bool, tests: &Tests, report: &mut 
 /// Why a group cannot run; an older binary than this checkout's would show nothing.
 fn missing(group: &Group, is_built: bool) -> Option<Skip> {
     group.needs.iter().find_map(|need| match need {
-        Need::Binary if is_built => None,
-        Need::Binary => Some(Skip::new("the binary was not built")),
+        Need::Binary | Need::Load if is_built => None,
+        Need::Binary | Need::Load => Some(Skip::new("the binary was not built")),
         need => need.check().err(),
     })
 }
@@ -67,9 +80,17 @@ fn run_group(group: &Group, tests: &Tests) -> Result<()> {
         .args(["nextest", "run", "--profile", "e2e", "--package", PACKAGE])
         .args(["--test", group.name])
         // anyhow's own traces would bury what the daemons said.
-        .env("RUST_BACKTRACE", "0")
-        .env("SKEP_BIN", target_folder().join("debug/skep"));
+        .env("RUST_BACKTRACE", "0");
+    with_binaries(&mut command);
     tests.run(&mut command)
+}
+
+/// Tells tests where the binaries are.
+pub(crate) fn with_binaries(command: &mut Command) {
+    let built = target_folder().join("debug");
+    command
+        .env("SKEP_BIN", built.join("skep"))
+        .env("SKEP_LOAD", built.join("skep-load"));
 }
 
 fn untouched(before: &Snapshot) -> Result<()> {

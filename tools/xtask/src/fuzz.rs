@@ -46,8 +46,8 @@ pub(crate) fn run(args: &FuzzArgs) -> Result<()> {
     match args.name.as_deref() {
         Some("all") => targets()?
             .iter()
-            .try_for_each(|name| hunt(name, seed, args.minutes)),
-        name => hunt(name.unwrap_or_default(), seed, args.minutes),
+            .try_for_each(|name| hunt(name, seed, 60 * args.minutes)),
+        name => hunt(name.unwrap_or_default(), seed, 60 * args.minutes),
     }
 }
 
@@ -60,9 +60,8 @@ pub(crate) fn targets() -> Result<Vec<String>> {
         .collect())
 }
 
-/// Hunts through one target for so many minutes.
-pub(crate) fn hunt(name: &str, seed: u64, minutes: u64) -> Result<()> {
-    let seconds = minutes * 60;
+/// Hunts through one target for so many seconds.
+pub(crate) fn hunt(name: &str, seed: u64, seconds: u64) -> Result<()> {
     let status = hunter("hunt", name, seed, seconds)?;
     if status.code().is_none() {
         // It took the process with it. The same way again, with every input written down first.

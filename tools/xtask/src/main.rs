@@ -40,7 +40,7 @@ enum Chore {
     Sim(sim::SimArgs),
     /// Hunts for bytes that break a decoder
     Fuzz(fuzz::FuzzArgs),
-    /// The long forms of seeds, gossip, fuzzing and long tests, and a page that says what came of them
+    /// The long forms: kills, crash points, seeds, gossip, fuzzing; and a page of what came of them
     Soak(soak::SoakArgs),
     /// Writes a new agent's folder and its two lines in the registry
     NewAgent {
