@@ -198,8 +198,11 @@ pub enum FromDoor {
     },
     /// The swarm as the node sees it.
     Tree {
-        /// As `GET /tree` gives it.
+        /// As `GET /tree` gives it, with some of the nodes.
         tree: serde_json::Value,
+        /// Whether more of them follow.
+        #[serde(default)]
+        more: bool,
     },
     /// Something was refused; the session goes on unless `closing`.
     Refused(Problem),

@@ -10,6 +10,7 @@ mod reader;
 mod serve;
 mod socket;
 mod tls;
+mod tree;
 
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 

@@ -63,6 +63,9 @@ pub struct TreeNode {
     pub state: MemberState,
     /// Where it listens.
     pub addresses: Vec<SocketAddr>,
+    /// Through whom it is reached, where it only dials out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hub: Option<NodeId>,
     /// The version of its program.
     pub program: String,
     /// How far its clock is ahead of the one of the node that was asked, in milliseconds; known of
@@ -106,6 +109,7 @@ impl TreeNode {
             node: descriptor.node.clone(),
             state,
             addresses: descriptor.addresses.clone(),
+            hub: descriptor.hub.clone(),
             program: descriptor.program.clone(),
             clock_ahead_ms: None,
             agents: descriptor.agents.iter().map(agent).collect(),

@@ -11,7 +11,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
     Holder, IdentityError, OPERATOR_LIFE_MS, PASSPORT_LIFE_MS, Passport, PrivateKey, PublicKey,
-    Purpose, Revocation, certificate, sign_object,
+    Purpose, Revocation, Who, certificate, sign_object,
 };
 
 /// Largest stored authority, in bytes.
@@ -162,11 +162,11 @@ impl Authority {
     ///
     /// # Errors
     /// The crypto library failed to sign.
-    pub fn revoke(&self, key: KeyId, holder: &str, now_ms: u64) -> Result<Signed, IdentityError> {
+    pub fn revoke(&self, key: KeyId, who: &Who, now_ms: u64) -> Result<Signed, IdentityError> {
         let revocation = Revocation {
             swarm: self.swarm,
             key,
-            holder: holder.to_owned(),
+            who: who.clone(),
             revoked_at_ms: now_ms,
         };
         sign_object(&self.key, Purpose::Revocation, &revocation)

@@ -1,10 +1,15 @@
 //! The keyring: whose keys a node believes.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
 
 use skep_packet::{KeyId, NodeId, Refusal, Signed, SwarmId};
 
-use crate::{Passport, PublicKey, Purpose, Revocation, open_object, passport::PASSPORT_BYTES_MAX};
+use crate::{
+    Passport, PublicKey, Purpose, Revocation, Who, open_object, passport::PASSPORT_BYTES_MAX,
+};
 
 /// Most passports kept; at the bound expired ones go, and when none is, a new one is refused
 /// as `unknown_signer`.
@@ -27,7 +32,7 @@ pub struct Peer {
 pub struct Revoked {
     /// What the authority says.
     pub revocation: Revocation,
-    /// The node that is to be cut, if the key was a known node's.
+    /// The node that is to be cut: whose key it was, unless it is known to have another one by now.
     pub node: Option<NodeId>,
 }
 
@@ -39,6 +44,8 @@ pub struct Keyring {
     by_key: HashMap<KeyId, Arc<Peer>>,
     by_node: HashMap<NodeId, KeyId>,
     revoked: HashMap<KeyId, Signed>,
+    /// Nodes of revoked keys for which no other passport is known.
+    shut_out: HashSet<NodeId>,
 }
 
 impl Keyring {
@@ -51,6 +58,7 @@ impl Keyring {
             by_key: HashMap::new(),
             by_node: HashMap::new(),
             revoked: HashMap::new(),
+            shut_out: HashSet::new(),
         }
     }
 
@@ -93,6 +101,7 @@ impl Keyring {
                 .ok_or(Refusal::ExpiredSigner);
         }
         self.make_room(now_ms)?;
+        self.shut_out.remove(&node);
         if let Some(old) = self.by_node.insert(node, key).filter(|old| *old != key) {
             self.by_key.remove(&old);
         }
@@ -145,8 +154,20 @@ impl Keyring {
             return Err(Refusal::Oversized);
         }
         self.revoked.insert(revocation.key, signed.clone());
-        let node = self.forget(revocation.key);
+        let known = self.forget(revocation.key);
+        let named = match &revocation.who {
+            Who::Node(node) => Some(node.clone()),
+            Who::Operator(_) => None,
+        };
+        let node = known.or(named).filter(|node| self.node(node).is_none());
+        self.shut_out.extend(node.clone());
         Ok(Some(Revoked { revocation, node }))
+    }
+
+    /// Whether a node's key was revoked, and no other one of it is known.
+    #[must_use]
+    pub fn is_shut_out(&self, node: &NodeId) -> bool {
+        self.shut_out.contains(node)
     }
 
     /// The node whose passport held the key, if one did.

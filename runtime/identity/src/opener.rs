@@ -6,8 +6,8 @@ use std::{
 };
 
 use skep_packet::{
-    Batch, BatchStatement, BootId, Lane, NodeId, Refusal, Refused, SwarmId, WirePacket, decode,
-    encode,
+    Batch, BatchStatement, BootId, Kind, Lane, NodeId, Refusal, Refused, SwarmId, WirePacket,
+    decode, encode,
     limits::{BATCH_PACKETS_MAX, BATCH_SUBTREES_MAX, PACKET_BYTES_MAX},
 };
 
@@ -26,8 +26,8 @@ pub struct Opened {
     pub boot: BootId,
     /// The lane they came on.
     pub lane: Lane,
-    /// Each packet, or why it was refused, in the order they stood. A packet that does not even
-    /// decode has the number 0.
+    /// Each packet, or why it was refused, in the order they stood. What must not be answered has
+    /// the number 0: a packet that does not even decode, and one that is an answer itself.
     pub packets: Vec<Result<WirePacket, Refused>>,
 }
 
@@ -210,9 +210,16 @@ impl Judge<'_> {
             reason: error.refusal(),
         })?;
         let seq = packet.seal.seq;
+        // Two nodes that refuse each other's answers would do so for ever.
+        let is_answer = packet.packet.kind == Kind::Answers;
+        let told = if is_answer { 0 } else { seq };
         self.check(&packet)
             .and_then(|()| windows.mark(lane, seq))
-            .map_err(|reason| Refused { lane, seq, reason })?;
+            .map_err(|reason| Refused {
+                lane,
+                seq: told,
+                reason,
+            })?;
         Ok(packet)
     }
 

@@ -7,7 +7,7 @@ use skep_packet::{
     KeyId, Level, NodeId, Refusal, RoleName, RolePattern, SwarmId, limits::SKEW_MAX_MS,
 };
 
-use crate::PublicKey;
+use crate::{PublicKey, Who};
 
 /// How long a node's passport and certificate are valid, in milliseconds: 30 days.
 pub const PASSPORT_LIFE_MS: u64 = 30 * 24 * 3_600_000;
@@ -108,8 +108,8 @@ pub struct Revocation {
     pub swarm: SwarmId,
     /// The key that no longer counts.
     pub key: KeyId,
-    /// Whose key it was, for people.
-    pub holder: String,
+    /// Whose key it was: a node is cut by it also where its passport was never seen.
+    pub who: Who,
     /// When, in milliseconds since the Unix epoch.
     pub revoked_at_ms: u64,
 }

@@ -31,7 +31,7 @@ pub struct Paper {
 }
 
 /// Whose papers are meant.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Who {
     /// A node, by its name.
     Node(NodeId),

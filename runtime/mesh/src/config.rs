@@ -16,6 +16,8 @@ pub type Gate = Arc<dyn Fn(&Signed) -> Result<Passport, Refusal> + Send + Sync>;
 pub struct MeshConfig {
     /// Where to listen; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// Whether others may connect; without it the socket only serves to dial out.
+    pub accepts: bool,
     /// The addresses told to peers; empty for a node that only dials out.
     pub announce: Vec<SocketAddr>,
     /// The swarm.
@@ -40,6 +42,7 @@ impl MeshConfig {
     pub fn new(identity: &Identity, boot: BootId, listen: SocketAddr, gate: Gate) -> Self {
         Self {
             listen,
+            accepts: true,
             announce: Vec::new(),
             swarm: identity.swarm(),
             node: identity.node.clone(),

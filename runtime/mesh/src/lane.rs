@@ -36,6 +36,8 @@ pub(crate) const fn priority(lane: Lane) -> i32 {
 
 struct Queued {
     frame: Bytes,
+    /// Whether its receiver acknowledges it to this node.
+    is_own: bool,
     /// Held until the frame is in quinn's hands.
     room: OwnedSemaphorePermit,
 }
@@ -63,6 +65,18 @@ pub(crate) fn queue(lane: Lane) -> (LaneSender, LaneReceiver) {
 impl LaneSender {
     /// Queues an encoded frame.
     pub(crate) fn send(&self, frame: Bytes) -> Result<(), SendError> {
+        self.queue(frame, true)
+    }
+
+    /// Queues a frame of another node, while more than half of the queue is free.
+    pub(crate) fn relay(&self, frame: Bytes) -> Result<(), SendError> {
+        if self.room.available_permits() <= lane_bytes_max(self.lane) / 2 {
+            return Err(SendError::Full { lane: self.lane });
+        }
+        self.queue(frame, false)
+    }
+
+    fn queue(&self, frame: Bytes, is_own: bool) -> Result<(), SendError> {
         if frame.len() > FRAME_BYTES_MAX {
             return Err(SendError::Oversized {
                 got: frame.len(),
@@ -73,7 +87,11 @@ impl LaneSender {
         let charge = u32::try_from(frame.len() + FRAME_CHARGE).map_err(|_| full)?;
         let room = Arc::clone(&self.room);
         let room = room.try_acquire_many_owned(charge).map_err(|_| full)?;
-        let queued = Queued { frame, room };
+        let queued = Queued {
+            frame,
+            is_own,
+            room,
+        };
         self.tx.try_send(queued).map_err(|error| match error {
             mpsc::error::TrySendError::Full(_) => full,
             mpsc::error::TrySendError::Closed(_) => SendError::NotConnected,
@@ -93,18 +111,18 @@ pub(crate) async fn write(
     let mut rooms = Vec::new();
     while let Some(first) = queue.rx.recv().await {
         let mut next = Some(first);
+        let mut n_own_bytes = 0;
         while let Some(queued) = next {
             put(&mut buffer, &queued.frame);
+            n_own_bytes += usize::from(queued.is_own) * queued.frame.len();
             rooms.push(queued.room);
             next = match buffer.len() < WRITE_BYTES_AIM {
                 true => queue.rx.try_recv().ok(),
                 false => None,
             };
         }
-        if queue.lane == Lane::Bulk {
-            budget
-                .acquire(buffer.len() - rooms.len() * size_of::<u32>())
-                .await;
+        if queue.lane == Lane::Bulk && n_own_bytes > 0 {
+            budget.acquire(n_own_bytes).await;
         }
         stream.write_chunk(buffer.split().freeze()).await?;
         rooms.clear();
@@ -143,6 +161,28 @@ mod tests {
             drop(rx);
             drop(tx);
         }
+    }
+
+    #[test]
+    fn what_is_passed_on_leaves_half_of_the_lane_to_the_node_itself() {
+        let (tx, mut rx) = queue(Lane::Command);
+        let frame = Bytes::from(vec![0; 30_000]);
+        let full = Err(SendError::Full {
+            lane: Lane::Command,
+        });
+        let mut n_taken = 0;
+        while tx.relay(frame.clone()).is_ok() {
+            n_taken += 1;
+        }
+        let half = lane_bytes_max(Lane::Command) / 2;
+        assert_eq!(n_taken, half.div_ceil(30_000 + FRAME_CHARGE));
+        assert_eq!(
+            (tx.send(frame.clone()), tx.relay(frame.clone())),
+            (Ok(()), full)
+        );
+        drop(rx.rx.try_recv().unwrap());
+        drop(rx.rx.try_recv().unwrap());
+        assert_eq!(tx.relay(frame), Ok(()));
     }
 
     #[test]

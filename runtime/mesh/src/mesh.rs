@@ -109,7 +109,8 @@ impl Mesh {
         let roots = tls::roots(&config.ca)?;
         let server = tls::server(Arc::clone(&own), Arc::clone(&roots))?;
         let client = tls::client(Arc::clone(&own), roots)?;
-        let endpoint = transport::endpoint(config.listen, Some(transport::server(server)))?;
+        let server = config.accepts.then(|| transport::server(server));
+        let endpoint = transport::endpoint(config.listen, server)?;
         let cancel = CancellationToken::new();
         let (events, receiver) = event::channel(cancel.clone());
         let hello = Hello {
@@ -209,6 +210,23 @@ impl Mesh {
         let table = self.shared.table();
         let link = table.link(peer).ok_or(SendError::NotConnected)?;
         link.lanes[lane.index()].send(frame)?;
+        Ok(n_bytes)
+    }
+
+    /// Passes on a frame that another node sealed for `peer`.
+    ///
+    /// It may take half of the lane's queue, so that what this node has to say itself always finds
+    /// room; and of the bulk lane's budget it takes nothing, for its acknowledgement does not come
+    /// by here.
+    ///
+    /// # Errors
+    /// As [`Mesh::send`]; the frame is dropped, and its sender sends it again.
+    pub fn relay(&self, peer: &NodeId, lane: Lane, frame: &Frame) -> Result<usize, SendError> {
+        let frame = encode(frame);
+        let n_bytes = frame.len();
+        let table = self.shared.table();
+        let link = table.link(peer).ok_or(SendError::NotConnected)?;
+        link.lanes[lane.index()].relay(frame)?;
         Ok(n_bytes)
     }
 

@@ -52,6 +52,9 @@ pub struct SwarmCard {
 pub struct Listening {
     /// The swarm's port, and whether the operator chose its address.
     pub swarm: Option<(std::net::SocketAddr, bool)>,
+    /// Whether nobody can connect to the swarm's port.
+    #[serde(default)]
+    pub dials_only: bool,
     /// People's port.
     pub people: Option<std::net::SocketAddr>,
 }

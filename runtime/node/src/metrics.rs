@@ -34,6 +34,10 @@ pub struct Metrics {
     pub(crate) packets_refused: Family<Reason, Counter>,
     /// Packets that reached a mailbox, by agent.
     pub(crate) packets_delivered: Family<OfAgent, Counter>,
+    /// Bytes of sealed frames that were passed on for others.
+    pub(crate) relayed_bytes: Counter,
+    /// Sealed frames of others that were not passed on, by reason.
+    pub(crate) relays_dropped: Family<Reason, Counter>,
     /// Durable packets that found no way.
     pub(crate) dead_letters: Family<Reason, Counter>,
     /// Durable packets that are not settled yet.
@@ -65,6 +69,8 @@ impl Metrics {
             batches_signed: Counter::default(),
             packets_refused: Family::default(),
             packets_delivered: Family::default(),
+            relayed_bytes: Counter::default(),
+            relays_dropped: Family::default(),
             dead_letters: Family::default(),
             outbox_packets: Gauge::default(),
             asks_open: Gauge::default(),
@@ -99,6 +105,10 @@ impl Metrics {
             delivered,
             self.packets_delivered.clone(),
         );
+        let relayed = "Bytes of sealed frames that were passed on for others";
+        registry.register("relayed_bytes", relayed, self.relayed_bytes.clone());
+        let dropped = "Sealed frames of others that were not passed on";
+        registry.register("relays_dropped", dropped, self.relays_dropped.clone());
         let dead = "Durable packets that found no way";
         registry.register("dead_letters", dead, self.dead_letters.clone());
         let outbox = "Durable packets that are not settled yet";
@@ -131,6 +141,12 @@ impl Metrics {
                 reason: reason.name(),
             })
             .get()
+    }
+
+    /// How many bytes were passed on for others.
+    #[must_use]
+    pub fn n_relayed_bytes(&self) -> u64 {
+        self.relayed_bytes.get()
     }
 
     /// How many RSA signatures over batches were made.

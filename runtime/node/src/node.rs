@@ -58,6 +58,10 @@ pub struct NodeConfig {
     /// Where to listen for the swarm; loopback and [`SWARM_PORT`] unless set. A port that was not
     /// asked for is replaced by a free one when it is taken.
     pub listen: Option<SocketAddr>,
+    /// Accept no connection: others reach the node through one that it is connected to. So it is
+    /// also where `listen` is not set and the nodes it joined are on other hosts: loopback would
+    /// reach none of them.
+    pub dials_only: bool,
     /// The version of the program.
     pub program: String,
     /// Settings of the directive's `node` object.

@@ -3,6 +3,7 @@
 //! It drives the pure cores (delivery, asks, membership, sealer) and does what they say. It decides
 //! nothing itself and never waits for a disk, a peer or an agent.
 
+mod arrivals;
 mod commits;
 mod deliver;
 mod effects;
@@ -27,6 +28,7 @@ use skep_swarm::{
     delivery::{self, Delivery},
     membership::{Membership, MembershipConfig},
     roles::{Newcomer, RoleIndex},
+    ways::Ways,
 };
 use tokio::{sync::mpsc, time::sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -65,6 +67,8 @@ pub(crate) struct Parts {
     /// Whether other nodes of the swarm are known from before this start.
     pub(crate) was_enrolled: bool,
     pub(crate) delivery: Delivery,
+    /// Which requests of operators have run here.
+    pub(crate) requests: RequestGuard,
     pub(crate) inputs: mpsc::Receiver<Input>,
     pub(crate) completions: commits::Completions,
 }
@@ -81,6 +85,7 @@ pub(crate) struct Switch {
     askers: HashMap<AskId, Sender<AskEvent>>,
     membership: Membership,
     members: Members,
+    ways: Ways,
     newcomer: Newcomer,
     local: Local,
     /// Which requests of operators have run here.
@@ -106,9 +111,10 @@ impl Switch {
         Self {
             commits: Commits::new(parts.store, tx),
             members: Members::new(parts.descriptor),
+            ways: Ways::new(parts.me.node.clone(), false),
             newcomer: Newcomer::new(parts.was_enrolled),
             local: Local::default(),
-            requests: RequestGuard::new(now.unix_ms),
+            requests: parts.requests,
             asks: Asks::new(),
             askers: HashMap::new(),
             membership,

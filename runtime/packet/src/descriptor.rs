@@ -91,6 +91,8 @@ pub struct Descriptor {
     pub version: u64,
     /// Where the node listens for the swarm; empty for one that only dials out.
     pub addresses: Vec<SocketAddr>,
+    /// Through whom the node is reached that only dials out: one of those it is connected to.
+    pub hub: Option<NodeId>,
     /// The passport's labels.
     pub labels: BTreeMap<String, String>,
     /// Its agents, in the tree's order.

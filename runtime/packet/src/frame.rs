@@ -339,6 +339,14 @@ pub enum Frame {
     },
     /// Sealed packets.
     Batch(Batch),
+    /// Sealed packets for another node: pass them on as [`Frame::Batch`], over your own connection
+    /// to it or not at all.
+    Relay {
+        /// For whom they are sealed.
+        to: NodeId,
+        /// The packets, unread.
+        batch: Box<Batch>,
+    },
     /// These packets arrived.
     Ack(LaneAck),
     /// These durable packets are committed.

@@ -24,6 +24,10 @@ pub enum Kind {
     /// A state or severity report.
     #[serde(rename = "standard.status.event.packet")]
     Status,
+    /// What one node's delivery answers to another's, where there is no connection between them: an
+    /// encoded [`Frame`](crate::Frame). It reaches no agent, and is never answered itself.
+    #[serde(rename = "answers")]
+    Answers,
 }
 
 /// What the sender is promised; the words of the table in `docs/PROTOCOL.md`.

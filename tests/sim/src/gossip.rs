@@ -181,6 +181,7 @@ impl Gossip {
                         Input::Held {
                             node: name(other),
                             version: 1,
+                            hub: None,
                         },
                     );
                 }
@@ -324,6 +325,7 @@ impl Gossip {
                 Input::Held {
                     node: name(node),
                     version,
+                    hub: None,
                 }
             }
             Event::Frame { from, frame } => match *frame {

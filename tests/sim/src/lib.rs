@@ -15,6 +15,7 @@ mod forger;
 mod gossip;
 mod handle;
 mod ledger;
+mod lookup;
 mod network;
 mod node;
 mod outputs;
@@ -26,5 +27,6 @@ mod world;
 
 pub use gossip::{BYTES_PER_S_MAX, CHANGE_WINDOW, GossipReport, KNOWN_MAX, measure_gossip};
 pub use ledger::Violation;
+pub use lookup::{LOOKUP_NS_MAX, LookupReport, measure_lookup};
 pub use papers::write_papers;
 pub use world::{Broken, Report, Scenario, World, run, run_aloud};

@@ -9,7 +9,7 @@ use std::{
     time::Duration,
 };
 
-use skep_tests_sim::{Scenario, measure_gossip, run, run_aloud};
+use skep_tests_sim::{Scenario, measure_gossip, measure_lookup, run, run_aloud};
 
 /// Seeds between two lines of progress.
 const PROGRESS_SEEDS: u64 = 500;
@@ -25,13 +25,14 @@ fn main() -> ExitCode {
             .map(|(first, n)| many(first, n)),
         ["papers"] => Some(skep_tests_sim::write_papers().is_ok()),
         ["gossip", n_nodes] => number(n_nodes).map(gossip),
+        ["lookup"] => Some(lookup()),
         _ => None,
     };
     match is_good {
         Some(true) => ExitCode::SUCCESS,
         Some(false) => ExitCode::FAILURE,
         None => {
-            eprintln!("seed N | seeds FIRST N | gossip NODES | papers");
+            eprintln!("seed N | seeds FIRST N | gossip NODES | lookup | papers");
             ExitCode::from(2)
         }
     }
@@ -88,5 +89,14 @@ fn gossip(n_nodes: u64) -> bool {
     let n_nodes = usize::try_from(n_nodes).unwrap_or(usize::MAX);
     let report = measure_gossip(1, n_nodes, Duration::from_secs(20));
     println!("{report}");
+    report.is_within_bounds()
+}
+
+/// Nodes among which roles are looked up.
+const LOOKUP_NODES: usize = 1000;
+
+fn lookup() -> bool {
+    let report = measure_lookup(LOOKUP_NODES);
+    println!("{}", report.line());
     report.is_within_bounds()
 }

@@ -11,6 +11,8 @@ pub(crate) enum Message {
     Frame(Frame),
     /// Sealed packets.
     Batch(Batch),
+    /// Sealed packets for another node.
+    Relay(NodeId, Batch),
     /// Descriptors that were asked for, or a node's own on a new connection.
     Descriptors(Vec<Descriptor>),
     /// Whose descriptors are wanted.

@@ -15,6 +15,7 @@ use skep_swarm::{
     delivery::{self, Delivery, DeliveryConfig, InboxState},
     membership::{self, Membership, MembershipConfig},
     roles::{Newcomer, NodeEntry, RoleIndex},
+    ways::{self, Ways},
 };
 use uuid::Uuid;
 
@@ -29,6 +30,9 @@ pub(crate) const MAILBOX_MAX: usize = 32;
 
 /// The role that every node serves.
 pub(crate) const ANY: &str = "work.any";
+
+/// Whom a node can dial that accepts no connection.
+pub(crate) const HUBS: [usize; 2] = [0, 1];
 
 /// The role that every node offers and one serves at a time.
 pub(crate) const SOLE: &str = "work.sole";
@@ -65,6 +69,11 @@ pub(crate) struct SimNode {
     pub(crate) asks: Asks,
     pub(crate) index: RoleIndex,
     pub(crate) newcomer: Newcomer,
+    pub(crate) ways: Ways,
+    /// Whom it can dial, where it accepts no connection itself.
+    pub(crate) dials: Option<Vec<usize>>,
+    hub: Option<NodeId>,
+    version: u64,
     pub(crate) known: BTreeMap<NodeId, Descriptor>,
     pub(crate) sealer: Sealer,
     pub(crate) opener: Opener,
@@ -83,8 +92,16 @@ pub(crate) struct Start {
     pub(crate) seed: u64,
     pub(crate) boot: BootId,
     pub(crate) n_nodes: usize,
+    /// Whether the last node accepts no connection, and can dial [`HUBS`] only.
+    pub(crate) has_hub: bool,
     /// A deliberately broken node: it forgets which durable packets it has committed.
     pub(crate) forget_inbox: bool,
+}
+
+impl Start {
+    pub(crate) const fn only_dials(&self, idx: usize) -> bool {
+        self.has_hub && idx + 1 == self.n_nodes
+    }
 }
 
 impl SimNode {
@@ -102,6 +119,10 @@ impl SimNode {
             asks: Asks::new(),
             index: RoleIndex::new(name.clone()),
             newcomer: Newcomer::new(true),
+            ways: Ways::new(name.clone(), start.only_dials(idx)),
+            dials: start.only_dials(idx).then(|| HUBS.to_vec()),
+            hub: None,
+            version: 0,
             idx,
             up: true,
             boot_n: 0,
@@ -152,12 +173,17 @@ impl SimNode {
         self.fsyncing = false;
         self.newcomer = Newcomer::new(true);
         self.newcomer.listens(start.now);
+        self.ways = Ways::new(self.name.clone(), self.dials.is_some());
+        self.hub = None;
+        self.version += 1;
         let own = self.descriptor();
         self.membership
             .handle(start.now, membership::Input::OwnVersion(own.version));
-        let others = (0..start.n_nodes).filter(|idx| *idx != self.idx).map(name);
+        let others = (0..start.n_nodes).filter(|idx| *idx != self.idx && !start.only_dials(*idx));
+        let others = others.filter(|idx| self.dials.is_none() || HUBS.contains(idx));
+        let others = others.map(name).collect();
         self.membership
-            .handle(start.now, membership::Input::Enrolled(others.collect()));
+            .handle(start.now, membership::Input::Enrolled(others));
         self.offer(start.now, &own, true);
     }
 
@@ -176,8 +202,12 @@ impl SimNode {
             swarm: swarm(),
             node: self.name.clone(),
             boot: self.boot,
-            version: self.boot_n,
-            addresses: Vec::new(),
+            version: self.version,
+            addresses: match self.dials {
+                Some(_) => Vec::new(),
+                None => vec![([127, 0, 0, 1], 7400).into()],
+            },
+            hub: self.hub.clone(),
             labels: BTreeMap::new(),
             agents,
             load: 0,
@@ -206,9 +236,28 @@ impl SimNode {
         if let Some(descriptor) = self.known.get(node).cloned() {
             self.offer(now, &descriptor, alive);
             let (node, version) = (node.clone(), descriptor.version);
-            self.membership
-                .handle(now, membership::Input::Held { node, version });
+            let (boot, hub) = (descriptor.boot, descriptor.hub);
+            let listens = !descriptor.addresses.is_empty();
+            self.ways.handle(match alive {
+                true => ways::Input::Told {
+                    node: node.clone(),
+                    boot,
+                    listens,
+                    hub: hub.clone(),
+                },
+                false => ways::Input::Gone { node: node.clone() },
+            });
+            let held = membership::Input::Held { node, version, hub };
+            self.membership.handle(now, held);
         }
+    }
+
+    /// It is reached through another node from now on, and tells everybody.
+    pub(crate) fn hub_changed(&mut self, now: Now, hub: Option<NodeId>) {
+        self.hub = hub;
+        self.version += 1;
+        self.membership
+            .handle(now, membership::Input::OwnVersion(self.version));
     }
 
     /// Whether, by this node's own view, another endpoint serves an exclusive role of its agent.

@@ -1,11 +1,12 @@
 //! What the cores want done, and what comes over the network.
 
 use rand::Rng;
-use skep_packet::{Frame, MemberState, NodeId};
+use skep_packet::{Batch, Frame, MemberState, NodeId};
 use skep_swarm::{
     asks::{AskInput, AskOutput, AskedEndpoint, Lost},
     delivery::{self, Outcome},
     membership,
+    ways::{self, Way},
 };
 
 use crate::{
@@ -26,6 +27,8 @@ impl World {
                 self.delivery_output(idx, output);
             } else if let Some(output) = node.asks.poll_output() {
                 self.ask_output(idx, &output);
+            } else if let Some(output) = node.ways.poll_output() {
+                self.way_output(idx, output);
             } else {
                 return;
             }
@@ -62,7 +65,10 @@ impl World {
             delivery::Output::Frame { to, frame } => {
                 self.send(idx, index_of(&to), 0, Message::Frame(frame));
             }
-            delivery::Output::Connect(node) => self.connect(idx, index_of(&node)),
+            delivery::Output::Connect(node) => {
+                let node = self.nodes[idx].ways.to_dial(&node).clone();
+                self.connect(idx, index_of(&node));
+            }
             delivery::Output::Deliver {
                 ticket,
                 packet,
@@ -216,8 +222,13 @@ impl World {
         b < self.nodes.len() && self.nodes[a].up && self.nodes[b].up && !self.network.is_cut(a, b)
     }
 
-    fn connect(&mut self, a: usize, b: usize) {
-        if a == b || !self.can_talk(a, b) {
+    /// `a` dials `b`, where `b` takes connections and `a` can reach it.
+    pub(crate) fn connect(&mut self, a: usize, b: usize) {
+        if a == b || !self.can_talk(a, b) || self.nodes[b].dials.is_some() {
+            return;
+        }
+        let reached = self.nodes[a].dials.as_ref();
+        if reached.is_some_and(|reached| !reached.contains(&b)) {
             return;
         }
         if let Some(connection) = self.network.connect(a, b) {
@@ -246,6 +257,7 @@ impl World {
             return;
         }
         let (now, boot, node) = (self.now(idx), self.nodes[peer].boot, name(peer));
+        let listens = self.nodes[peer].dials.is_none();
         let cores = &mut self.nodes[idx];
         let input = membership::Input::PeerUp {
             node: node.clone(),
@@ -255,10 +267,36 @@ impl World {
         cores
             .asks
             .handle(now, AskInput::NodeBoot(node.clone(), boot));
-        cores
-            .delivery
-            .handle(now, delivery::Input::PeerUp { node, boot });
+        cores.ways.handle(ways::Input::LinkUp {
+            node,
+            boot,
+            listens,
+        });
         self.drain(idx);
+    }
+
+    fn way_output(&mut self, idx: usize, output: ways::Output) {
+        let (now, node) = (self.now(idx), &mut self.nodes[idx]);
+        match output {
+            ways::Output::Up {
+                node: to,
+                boot,
+                way,
+            } => {
+                let relayed = way != Way::Direct;
+                let input = delivery::Input::PeerUp {
+                    node: to,
+                    boot,
+                    relayed,
+                };
+                node.delivery.handle(now, input);
+            }
+            ways::Output::Down { node: to } => {
+                node.delivery
+                    .handle(now, delivery::Input::PeerDown { node: to });
+            }
+            ways::Output::Hub(hub) => node.hub_changed(now, hub),
+        }
     }
 
     /// Both ends notice after a while that they are not connected any more.
@@ -278,9 +316,7 @@ impl World {
         cores
             .membership
             .handle(now, membership::Input::PeerDown { node: node.clone() });
-        cores
-            .delivery
-            .handle(now, delivery::Input::PeerDown { node });
+        cores.ways.handle(ways::Input::LinkDown { node });
         self.drain(idx);
     }
 
@@ -317,7 +353,8 @@ impl World {
         }
         match message {
             Message::Frame(frame) => self.frame(from, to, frame),
-            Message::Batch(batch) => self.open(to, &batch),
+            Message::Batch(batch) => self.open(to, from, &batch),
+            Message::Relay(receiver, batch) => self.relay(to, index_of(&receiver), batch),
             Message::Want(nodes) => {
                 let own = self.nodes[to].descriptor();
                 let known = |node: &NodeId| {
@@ -349,7 +386,17 @@ impl World {
         self.drain(to);
     }
 
-    fn frame(&mut self, from: usize, to: usize, frame: Frame) {
+    /// Passes on what it can not read; a forger may sit here.
+    fn relay(&mut self, idx: usize, to: usize, batch: Batch) {
+        if self.network.connection(idx, to).is_none() {
+            return self.connect(idx, to);
+        }
+        self.n_relayed += 1;
+        self.forge(idx, to, &batch);
+        self.send(idx, to, 0, Message::Batch(batch));
+    }
+
+    pub(crate) fn frame(&mut self, from: usize, to: usize, frame: Frame) {
         let (now, node) = (self.now(to), &mut self.nodes[to]);
         let from = name(from);
         match frame {

@@ -2,13 +2,18 @@
 
 use rand::Rng;
 use skep_identity::Opener;
-use skep_packet::{Batch, BootId, NodeId, WirePacket, encode};
-use skep_swarm::delivery;
+use skep_packet::{
+    Batch, BootId, Kind, NodeId, WirePacket, decode, encode, limits::FRAME_BYTES_MAX,
+};
+use skep_swarm::{
+    delivery,
+    ways::{self, Way},
+};
 
 use crate::{
     ledger::Violation,
     network::Message,
-    node::{index_of, swarm},
+    node::{index_of, name, swarm},
     papers,
     world::{Broken, Event, World},
 };
@@ -62,13 +67,20 @@ impl World {
         for (to, batch) in batches {
             let to = index_of(&to);
             self.forge(idx, to, &batch);
-            self.send(idx, to, 0, Message::Batch(batch));
+            let way = self.nodes[idx].ways.way(&name(to)).cloned();
+            match way {
+                Some(Way::Through(relay)) => {
+                    let message = Message::Relay(name(to), batch);
+                    self.send(idx, index_of(&relay), 0, message);
+                }
+                _ => self.send(idx, to, 0, Message::Batch(batch)),
+            }
         }
         self.sign(idx);
     }
 
     /// What comes is believed only where its seal is good.
-    pub(crate) fn open(&mut self, idx: usize, batch: &Batch) {
+    pub(crate) fn open(&mut self, idx: usize, peer: usize, batch: &Batch) {
         let now = self.now(idx);
         let believes_all = self.scenario.broken == Some(Broken::BelieveAll);
         let node = &mut self.nodes[idx];
@@ -86,12 +98,25 @@ impl World {
         let Some(from) = opened.signer.passport.node().cloned() else {
             return;
         };
+        if from != name(peer) && opened.packets.iter().any(Result::is_ok) {
+            self.nodes[idx].ways.handle(ways::Input::Heard {
+                node: from.clone(),
+                boot: opened.boot,
+                through: name(peer),
+            });
+        }
         let mut refused = Vec::new();
         for (packet, bytes) in opened.packets.into_iter().zip(batch.packets.iter()) {
             match packet {
                 Ok(wire) => {
                     self.ledger
                         .opened(&wire.packet, bytes, self.nodes[idx].boot);
+                    if wire.packet.kind == Kind::Answers {
+                        let frame = decode(&wire.packet.content, FRAME_BYTES_MAX);
+                        let frame = frame.expect("a sealed answer is a frame");
+                        self.frame(index_of(&from), idx, frame);
+                        continue;
+                    }
                     let (from, boot) = (from.clone(), opened.boot);
                     let received = delivery::Input::Received { from, boot, wire };
                     self.nodes[idx].delivery.handle(now, received);

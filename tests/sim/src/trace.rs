@@ -70,6 +70,9 @@ impl fmt::Display for Message {
                 }
                 Ok(())
             }
+            Self::Relay(to, batch) => {
+                write!(f, "for {to}, batch {}", batch.statement.batch_seq)
+            }
             Self::Descriptors(found) => write!(f, "{} descriptors", found.len()),
             Self::Want(nodes) => write!(f, "wants {nodes:?}"),
         }

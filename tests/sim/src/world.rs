@@ -36,6 +36,8 @@ pub enum Broken {
 pub struct Scenario {
     /// How many nodes there are.
     pub n_nodes: usize,
+    /// Whether the last node accepts no connection, and can dial the first two only.
+    pub has_hub: bool,
     /// How long faults and work go on, in virtual time.
     pub chaos: Duration,
     /// How long all may take to be in order again afterwards.
@@ -54,6 +56,7 @@ impl Scenario {
         let (chaos, settle) = (Duration::from_secs(25), Duration::from_secs(400));
         Self {
             n_nodes,
+            has_hub: seed.is_multiple_of(2),
             chaos,
             settle,
             fsync_ms_max: 30,
@@ -79,6 +82,8 @@ pub struct Report {
     pub n_unanswered: usize,
     /// Crashes, with and without the disk.
     pub n_crashes: usize,
+    /// Batches that were passed on by a node that could not read them.
+    pub n_relayed: usize,
     /// Batches that somebody on the wire forged.
     pub n_forged: usize,
     /// Batches and packets whose seal was refused, forged or only late.
@@ -143,6 +148,7 @@ pub struct World {
     n_crashes: usize,
     /// Batches that the forger remembers.
     pub(crate) seen: Vec<Batch>,
+    pub(crate) n_relayed: usize,
     pub(crate) n_forged: usize,
     pub(crate) n_refused: usize,
     pub(crate) trace: Trace,
@@ -190,6 +196,7 @@ impl World {
             failed: BTreeSet::new(),
             n_crashes: 0,
             seen: Vec::new(),
+            n_relayed: 0,
             n_forged: 0,
             n_refused: 0,
             trace: Trace::default(),
@@ -220,6 +227,7 @@ impl World {
             seed,
             boot,
             n_nodes,
+            has_hub: self.scenario.has_hub,
             forget_inbox,
         }
     }
@@ -289,6 +297,7 @@ impl World {
             n_answered: self.ledger.n_answered,
             n_unanswered: self.ledger.n_unanswered,
             n_crashes: self.n_crashes,
+            n_relayed: self.n_relayed,
             n_forged: self.n_forged,
             n_refused: self.n_refused,
             settled_s: settled_ns / 1_000_000_000,

@@ -64,6 +64,7 @@ fn up(home: &str, directive: &str, listen: &str) -> ExitCode {
             steward: None,
             live: None,
             listen: Some(listen.parse::<SocketAddr>().unwrap()),
+            dials_only: false,
             program: "skep-load".to_owned(),
             settings: NodeSettings::default(),
         };

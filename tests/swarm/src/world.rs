@@ -46,6 +46,8 @@ pub struct World {
 pub struct Host {
     home: Home,
     listen: SocketAddr,
+    /// Whether nobody can connect to it.
+    dials_only: bool,
     /// What the test changes in the probe's plan.
     tune: fn(&mut AgentPlan),
     /// What runs beside the probe, with its config.
@@ -126,7 +128,18 @@ impl World {
         host
     }
 
-    /// The same, with papers that the authority made `age` ago.
+    /// A host that joins and accepts no connection.
+    pub async fn join_dialling(&self, first: &Host, name: &str) -> Host {
+        let invite = first.home.invite(INVITE_LIFE_MS, self.now_ms()).unwrap();
+        let home = Home::open(&self.path(name)).unwrap();
+        self.enrol(&home, invite, name).await;
+        let mut host = Host::of(home);
+        host.dials_only = true;
+        host.up().await;
+        host
+    }
+
+    /// A host that joins, with papers that the authority made `age` ago.
     ///
     /// # Panics
     /// Where `first` does not hold the authority.
@@ -181,6 +194,7 @@ impl Host {
         Self {
             home,
             listen: "127.0.0.1:0".parse().unwrap(),
+            dials_only: false,
             tune: |_| {},
             beside: Vec::new(),
             directive: None,
@@ -221,6 +235,7 @@ impl Host {
             steward: None,
             live,
             listen: Some(self.listen),
+            dials_only: self.dials_only,
             program: "test".to_owned(),
             settings: NodeSettings::default(),
         };

@@ -121,6 +121,8 @@ async fn a_restart_does_not_make_a_node_forget_what_it_ran() {
     siege.taken("test.echo", "t-1", &proof).await;
     // The node would dial it at its old address, and keep that connection.
     siege.rogue.leave().await;
+    // Signed before the start, as by somebody whose clock is behind.
+    let early = siege.proof("test.echo", "t-0");
     siege.host.down().await;
     siege.host.up().await;
     let address = siege.host.node().listening().await.unwrap();
@@ -128,6 +130,8 @@ async fn a_restart_does_not_make_a_node_forget_what_it_ran() {
     siege.rogue = Rogue::connect(siege.rogue.identity.clone(), &name, address).await;
     let reason = Refusal::RequestReplayed;
     siege.refused(reason, "test.echo", "t-1", &proof).await;
+    siege.taken("test.echo", "t-0", &early).await;
+    siege.refused(reason, "test.echo", "t-0", &early).await;
     let proof = siege.proof("test.echo", "t-2");
     siege.taken("test.echo", "t-2", &proof).await;
 }

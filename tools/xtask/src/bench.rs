@@ -22,6 +22,8 @@ enum Name {
     Asks,
     /// Lines of an sshd log per CPU-second, against Debian's logwatch on the same file
     Digest,
+    /// One role lookup among 1,000 nodes of ten agents, while changes arrive
+    Lookup,
     /// Precision and recall of the builtin analysis, for each shape of attack
     Detect,
 }
@@ -30,6 +32,15 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match args.name {
         Name::Packets => node("packets"),
         Name::Asks => node("asks"),
+        Name::Lookup => cargo(&[
+            "run",
+            "--quiet",
+            "--release",
+            "--package",
+            "skep-tests-sim",
+            "--",
+            "lookup",
+        ]),
         Name::Digest => digest::run(),
         Name::Detect => detect::run(),
     }

@@ -15,6 +15,7 @@ use super::{
     bearers::Bearer,
     keys_made,
     reader::{Ended, Reader},
+    tree,
 };
 use crate::{
     Event,
@@ -252,13 +253,19 @@ impl Client {
     }
 
     async fn tree(&mut self) -> Result<(), Over> {
-        match serde_json::to_value(self.app.door.tree()) {
-            Ok(tree) => send(&mut self.socket, &FromDoor::Tree { tree }).await,
-            Err(error) => {
-                tracing::error!(%error, "the tree cannot be written");
-                Err(Over)
-            }
+        let unwritten = |error: serde_json::Error| {
+            tracing::error!(%error, "the tree cannot be written");
+            Over
+        };
+        let mut parts = tree::parts(self.app.door.tree())
+            .map_err(unwritten)?
+            .into_iter();
+        while let Some(part) = parts.next() {
+            let tree = serde_json::to_value(part).map_err(unwritten)?;
+            let more = parts.len() > 0;
+            send(&mut self.socket, &FromDoor::Tree { tree, more }).await?;
         }
+        Ok(())
     }
 }
 

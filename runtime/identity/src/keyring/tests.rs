@@ -3,7 +3,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    Authority, NodeTerms, PASSPORT_LIFE_MS, sign_object,
+    Authority, Identity, NodeTerms, PASSPORT_LIFE_MS, sign_object,
     testkit::{NOW_MS, key, world},
 };
 
@@ -104,19 +104,69 @@ fn an_operators_passport_is_checked_but_is_no_nodes() {
     );
 }
 
+fn who(identity: &Identity) -> Who {
+    Who::Node(identity.node.clone())
+}
+
+#[test]
+fn a_revocation_names_a_node_that_was_never_seen() {
+    let world = world();
+    let mut keyring = world.b.keyring();
+    let b = world.b.node.clone();
+    let a = world.a.node.clone();
+    assert!(keyring.node(&a).is_none() && !keyring.is_shut_out(&a));
+    let revocation = world
+        .authority
+        .revoke(world.a.key.id(), &who(&world.a), NOW_MS);
+    let revoked = keyring.revoke(&revocation.unwrap()).unwrap().unwrap();
+    assert_eq!(revoked.node, Some(a.clone()));
+    assert!(keyring.is_shut_out(&a) && !keyring.is_shut_out(&b));
+
+    // It came back with another key before its former one was taken back: it stays.
+    let mut keyring = world.keyring();
+    let other = KeyId([7; 32]);
+    let revocation = world
+        .authority
+        .revoke(other, &who(&world.a), NOW_MS)
+        .unwrap();
+    let revoked = keyring.revoke(&revocation).unwrap().unwrap();
+    assert_eq!((revoked.node, keyring.is_shut_out(&a)), (None, false));
+
+    // Or afterwards.
+    let mut keyring = world.b.keyring();
+    keyring.revoke(&revocation).unwrap();
+    assert!(keyring.is_shut_out(&a));
+    keyring
+        .admit(&world.a.credentials.passport, NOW_MS)
+        .unwrap();
+    assert!(!keyring.is_shut_out(&a));
+
+    // A person is no node.
+    let ann = Who::Operator("ann".to_owned());
+    let revocation = world
+        .authority
+        .revoke(KeyId([8; 32]), &ann, NOW_MS)
+        .unwrap();
+    let revoked = keyring.revoke(&revocation).unwrap().unwrap();
+    assert_eq!(revoked.node, None);
+}
+
 #[test]
 fn a_revoked_key_stays_revoked() {
     let world = world();
     let mut keyring = world.keyring();
     let revocation = world
         .authority
-        .revoke(world.a.key.id(), "a", NOW_MS)
+        .revoke(world.a.key.id(), &who(&world.a), NOW_MS)
         .unwrap();
     let revoked = keyring.revoke(&revocation).unwrap().unwrap();
     assert_eq!(revoked.node, Some(world.a.node.clone()));
     assert!(keyring.node(&world.a.node).is_none(), "its name is free");
     let first = revoked.revocation;
-    assert_eq!((first.key, first.holder.as_str()), (world.a.key.id(), "a"));
+    assert_eq!(
+        (first.key, first.who.clone()),
+        (world.a.key.id(), who(&world.a))
+    );
     assert_eq!(keyring.revoke(&revocation), Ok(None));
     let again = keyring.admit(&world.a.credentials.passport, NOW_MS).err();
     assert_eq!(again, Some(Refusal::RevokedSigner));

@@ -4,7 +4,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::{
-    PrivateKey,
+    PrivateKey, Who,
     testkit::{BOOT_B, NOW_MS, World, world},
 };
 
@@ -185,7 +185,7 @@ fn signers_that_do_not_count_are_refused() {
     assert_eq!(not_yet, Some(Refusal::ExpiredSigner));
     let revocation = world
         .authority
-        .revoke(world.a.key.id(), "a", NOW_MS)
+        .revoke(world.a.key.id(), &Who::Node(world.a.node.clone()), NOW_MS)
         .unwrap();
     assert!(keyring.revoke(&revocation).unwrap().is_some());
     let revoked = opener(world).open(&batch, &keyring, NOW_MS).err();

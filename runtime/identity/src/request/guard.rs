@@ -1,7 +1,8 @@
 //! The guard of operators' requests: each runs once at the agent that answers.
 //!
 //! A router holds the signed requests of its sessions and could send them again while they are
-//! young. The node that answers remembers which it has run.
+//! young. The node that answers remembers which it has run, on disk: a start makes no difference, and
+//! a person whose clock is behind need not wait until it has passed the start.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -13,6 +14,10 @@ use crate::{PublicKey, merkle};
 /// Most requests that are remembered, about 100 bytes each. At the bound the oldest are forgotten,
 /// and whatever was issued no later than those is refused from then on.
 pub const REQUESTS_MAX: usize = 65_536;
+
+const TIME_BYTES: usize = size_of::<u64>();
+
+const ROW_BYTES: usize = TIME_BYTES + size_of::<Hash>();
 
 /// One request, to be told from every other: a session's key uses a token once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +35,26 @@ impl RequestMark {
         }
     }
 
+    /// The key of its row in a store; rows are in the order of their time.
+    #[must_use]
+    pub fn row(&self) -> [u8; ROW_BYTES] {
+        let mut row = [0; ROW_BYTES];
+        let (at, id) = row.split_at_mut(TIME_BYTES);
+        at.copy_from_slice(&self.issued_at_ms.to_be_bytes());
+        id.copy_from_slice(&self.id.0);
+        row
+    }
+
+    /// The mark of a row; `None` for what is none.
+    #[must_use]
+    pub fn of_row(row: &[u8]) -> Option<Self> {
+        let (at, id) = row.split_first_chunk::<TIME_BYTES>()?;
+        Some(Self {
+            id: Hash(id.try_into().ok()?),
+            issued_at_ms: u64::from_be_bytes(*at),
+        })
+    }
+
     /// The run of this request by one handler of one agent: a pattern may reach several.
     #[must_use]
     pub fn at(&self, agent: &AgentName, handler: &HandlerName) -> Self {
@@ -41,30 +66,43 @@ impl RequestMark {
     }
 }
 
-/// Which requests of operators have run on this boot of the node.
+/// Which requests of operators have run on the node.
 #[derive(Debug)]
 pub struct RequestGuard {
     by_id: HashMap<Hash, u64>,
     by_time: BTreeSet<(u64, Hash)>,
-    /// What was issued earlier may have run: before this boot, or before something forgotten.
+    /// What was issued earlier may have run: before its store began, or before something forgotten.
     floor_ms: u64,
     bound: usize,
 }
 
 impl RequestGuard {
-    /// A guard that believes nothing issued before now: an earlier boot may have run it.
+    /// A guard with what its store remembers since `since_ms`; it believes nothing issued before.
     #[must_use]
-    pub fn new(now_ms: u64) -> Self {
-        Self::with_bound(now_ms, REQUESTS_MAX)
+    pub fn new(since_ms: u64, marks: impl IntoIterator<Item = RequestMark>) -> Self {
+        Self::with_bound(since_ms, marks, REQUESTS_MAX)
     }
 
-    fn with_bound(now_ms: u64, bound: usize) -> Self {
-        Self {
+    fn with_bound(
+        since_ms: u64,
+        marks: impl IntoIterator<Item = RequestMark>,
+        bound: usize,
+    ) -> Self {
+        let mut guard = Self {
             by_id: HashMap::new(),
             by_time: BTreeSet::new(),
-            floor_ms: now_ms,
+            floor_ms: since_ms,
             bound,
+        };
+        for mark in marks {
+            guard.ran(&mark);
         }
+        if guard.by_time.len() >= bound {
+            // Older ones may have been forgotten for lack of room.
+            let oldest = guard.by_time.first();
+            guard.floor_ms = oldest.map_or(since_ms, |(at_ms, _)| since_ms.max(*at_ms));
+        }
+        guard
     }
 
     /// Whether a request may run; it counts as run only when [`ran`](Self::ran) is told.
@@ -83,7 +121,21 @@ impl RequestGuard {
         Ok(())
     }
 
-    /// The request was handed to its handler.
+    /// The request could not be handed to its handler after all: it may come again.
+    pub fn did_not_run(&mut self, mark: &RequestMark) {
+        self.by_id.remove(&mark.id);
+        self.by_time.remove(&(mark.issued_at_ms, mark.id));
+    }
+
+    /// Rows of the store before this one are refused without them.
+    #[must_use]
+    pub fn first_row(&self) -> [u8; ROW_BYTES] {
+        let first = self.by_time.first();
+        let (issued_at_ms, id) = first.copied().unwrap_or((self.floor_ms, Hash([0; 32])));
+        RequestMark { id, issued_at_ms }.row()
+    }
+
+    /// The request is about to be handed to its handler: keep its row first.
     pub fn ran(&mut self, mark: &RequestMark) {
         if self.by_time.len() >= self.bound {
             self.forget_oldest();
@@ -128,7 +180,7 @@ mod tests {
 
     #[test]
     fn a_request_runs_once_and_one_that_was_refused_may_come_again() {
-        let mut guard = RequestGuard::new(NOW_MS);
+        let mut guard = RequestGuard::new(NOW_MS, []);
         let one = mark(1, NOW_MS + 5);
         check(&mut guard, NOW_MS + 9, &one, true);
         check(&mut guard, NOW_MS + 9, &one, true);
@@ -141,7 +193,7 @@ mod tests {
 
     #[test]
     fn each_handler_that_a_pattern_reaches_runs_it_once() {
-        let mut guard = RequestGuard::new(NOW_MS);
+        let mut guard = RequestGuard::new(NOW_MS, []);
         let one = mark(1, NOW_MS);
         let at =
             |agent: &str, handler: &str| one.at(&agent.parse().unwrap(), &handler.parse().unwrap());
@@ -152,22 +204,40 @@ mod tests {
     }
 
     #[test]
-    fn what_an_earlier_boot_may_have_run_is_refused() {
-        let mut guard = RequestGuard::new(NOW_MS);
+    fn what_ran_before_a_start_does_not_run_again_and_all_else_does() {
+        let ran = mark(1, NOW_MS - 9);
+        assert_eq!(RequestMark::of_row(&ran.row()), Some(ran));
+        assert_eq!(RequestMark::of_row(&[0; 39]), None);
+        let mut guard = RequestGuard::new(0, [ran]);
+        check(&mut guard, NOW_MS, &ran, false);
+        // Signed before the start, by a clock that is behind.
+        let behind = mark(2, NOW_MS - 20_000);
+        check(&mut guard, NOW_MS, &behind, true);
+        guard.ran(&behind);
+        check(&mut guard, NOW_MS, &behind, false);
+        assert_eq!(guard.first_row(), behind.row());
+        guard.did_not_run(&behind);
+        check(&mut guard, NOW_MS, &behind, true);
+        assert_eq!(guard.first_row(), ran.row());
+    }
+
+    #[test]
+    fn what_ran_before_the_store_began_is_refused() {
+        let mut guard = RequestGuard::new(NOW_MS, []);
         check(&mut guard, NOW_MS, &mark(1, NOW_MS - 1), false);
         check(&mut guard, NOW_MS, &mark(1, NOW_MS), true);
     }
 
     #[test]
     fn a_clock_that_was_ahead_locks_nobody_out() {
-        let mut guard = RequestGuard::new(NOW_MS + 3_600_000);
+        let mut guard = RequestGuard::new(NOW_MS + 3_600_000, []);
         check(&mut guard, NOW_MS, &mark(1, NOW_MS), true);
         check(&mut guard, NOW_MS + 1, &mark(2, NOW_MS - 1), false);
     }
 
     #[test]
     fn its_memory_is_bounded_and_what_is_forgotten_does_not_run_again() {
-        let mut guard = RequestGuard::with_bound(NOW_MS, 2);
+        let mut guard = RequestGuard::with_bound(NOW_MS, [], 2);
         let marks = [1, 2, 3].map(|n| mark(n, NOW_MS + u64::from(n)));
         for mark in &marks {
             check(&mut guard, NOW_MS + 9, mark, true);

@@ -5,7 +5,7 @@ use skep_packet::{Level, NodeId, encode};
 
 use super::*;
 use crate::{
-    LOGIN_LIFE_MS, LoginTerms, PrivateKey, Session, check_login, sign_object,
+    LOGIN_LIFE_MS, LoginTerms, PrivateKey, Session, Who, check_login, sign_object,
     testkit::{NOW_MS, key, world},
 };
 
@@ -129,7 +129,7 @@ fn the_same_token_of_the_same_session_is_the_same_request() {
         let checked = check_request(&proof, &keyring, now_ms, &role(SERVICE), PAYLOAD, &token);
         checked.unwrap().1
     };
-    let mut guard = RequestGuard::new(NOW_MS);
+    let mut guard = RequestGuard::new(NOW_MS, []);
     guard.ran(&mark(SERVICE, "t1", NOW_MS));
     for (service, text, expected) in [
         (SERVICE, "t1", Err(Refusal::RequestReplayed)),
@@ -195,7 +195,7 @@ fn a_revoked_operator_is_refused() {
     let mut keyring = world().keyring();
     let revocation = world()
         .authority
-        .revoke(people().ann.id(), "ann", NOW_MS)
+        .revoke(people().ann.id(), &Who::Operator("ann".to_owned()), NOW_MS)
         .unwrap();
     keyring.revoke(&revocation).unwrap();
     let result = check_request(

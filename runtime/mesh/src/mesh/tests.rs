@@ -311,7 +311,8 @@ async fn whom_the_gate_refuses_stays_out() {
     let revoked = swarm.identity("a");
     let mut config = swarm.config("b", 1);
     let mut keyring: Keyring = swarm.identity("b").keyring();
-    let revocation = swarm.authority.revoke(revoked.key.id(), "a", now_ms());
+    let who = skep_identity::Who::Node(revoked.node.clone());
+    let revocation = swarm.authority.revoke(revoked.key.id(), &who, now_ms());
     keyring.revoke(&revocation.unwrap()).unwrap();
     config.gate = Arc::new(move |signed: &Signed| keyring.check(signed, now_ms()));
     let mut b = Running::start(config);

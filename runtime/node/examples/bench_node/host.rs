@@ -91,6 +91,7 @@ async fn start(home: Home) -> Fallible<Node> {
         steward: None,
         live: None,
         listen: Some(([127, 0, 0, 1], 0).into()),
+        dials_only: false,
         program: "bench".to_owned(),
         settings: NodeSettings::default(),
     })?;

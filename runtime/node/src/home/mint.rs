@@ -145,6 +145,9 @@ impl Home {
         let listening = self
             .listening()?
             .ok_or(refuse("no node runs in this home"))?;
+        if listening.dials_only {
+            return Err(refuse("the node only dials out"));
+        }
         let (address, chosen) = listening.swarm.ok_or(refuse("the node has no keys yet"))?;
         if address.ip().is_loopback() && !chosen {
             return Err(refuse("the node listens on loopback only"));

@@ -66,7 +66,7 @@ impl Home {
         files::make_private(&folder)?;
         let mut revocations = Vec::with_capacity(keys.len());
         for key in keys {
-            let signed = authority.revoke(key, &who.to_string(), now_ms)?;
+            let signed = authority.revoke(key, who, now_ms)?;
             write_secret(&folder.join(hex(&key.0)), &encode(&signed))?;
             register.revoked(key, now_ms);
             revocations.push(signed);

@@ -15,6 +15,7 @@ fn listening(home: &Home, address: &str, chosen: bool) {
     let swarm = Some((address.parse().unwrap(), chosen));
     home.set_listening(Some(&Listening {
         swarm,
+        dials_only: false,
         people: None,
     }))
     .unwrap();

@@ -8,6 +8,7 @@ use std::{
 use arc_swap::{ArcSwap, ArcSwapOption};
 use skep_agent::Door;
 use skep_directive::{AgentPlan, Plan};
+use skep_identity::{RequestGuard, RequestMark};
 use skep_packet::{AgentCard, AgentHealth, AgentName, BootId, Descriptor};
 use skep_swarm::{
     delivery::{Delivery, DeliveryConfig, InboxState},
@@ -33,6 +34,9 @@ use crate::{
 
 /// The key of the outbox's epoch.
 const EPOCH: &[u8] = b"outbox_epoch";
+
+/// The key of the time from which on operators' requests are remembered.
+const REQUESTS_SINCE: &[u8] = b"requests_since_ms";
 
 /// Reasons to end that may wait; one is enough.
 const FATAL_MAX: usize = 8;
@@ -135,6 +139,7 @@ impl Base {
             descriptor: descriptor(&self.me, &self.config),
             was_enrolled: self.was_enrolled()?,
             delivery: delivery(&self.store, &self.me, self.clock)?,
+            requests: requests(&self.store, self.clock)?,
             inputs,
             completions: switch::completions(),
         })
@@ -261,6 +266,26 @@ fn open_store(config: &NodeConfig, fatal: &mpsc::Sender<Ending>) -> Result<Store
     Ok(Store::open(&config.home.store(), Arc::new(fatal))?)
 }
 
+/// What the store remembers of operators' requests, since it began to.
+fn requests(store: &Store, clock: Clock) -> Result<RequestGuard, NodeError> {
+    let failed = |error| NodeError::Read(Box::new(error));
+    let since = store.row(Table::Meta, REQUESTS_SINCE).map_err(failed)?;
+    let since_ms = since
+        .and_then(|bytes| bytes.as_ref().try_into().ok())
+        .map(u64::from_be_bytes);
+    let since_ms = match since_ms {
+        Some(since_ms) => since_ms,
+        None => {
+            let now_ms = clock.now().unix_ms;
+            begin(store, REQUESTS_SINCE, now_ms);
+            now_ms
+        }
+    };
+    let rows = store.rows(Table::Requests).map_err(failed)?;
+    let marks = rows.iter().filter_map(|(key, _)| RequestMark::of_row(key));
+    Ok(RequestGuard::new(since_ms, marks))
+}
+
 fn delivery(store: &Store, me: &Me, clock: Clock) -> Result<Delivery, NodeError> {
     let epoch = store
         .row(Table::Meta, EPOCH)
@@ -288,18 +313,23 @@ fn delivery(store: &Store, me: &Me, clock: Clock) -> Result<Delivery, NodeError>
     ))
 }
 
-/// The first commit of a new store; whatever is committed later is behind it in the same queue.
 fn mint_epoch(store: &Store) -> u64 {
     let [high, _] = halves(Uuid::new_v4());
-    let value = bytes::Bytes::copy_from_slice(&high.to_be_bytes());
-    let op = Op::Put(Table::Meta, EPOCH.to_vec(), value);
+    begin(store, EPOCH, high);
+    high
+}
+
+/// A first commit of a new store; whatever is committed later is behind it in the same queue.
+fn begin(store: &Store, key: &[u8], value: u64) {
+    let value = bytes::Bytes::copy_from_slice(&value.to_be_bytes());
+    let op = Op::Put(Table::Meta, key.to_vec(), value);
     if store
         .commit(crate::store::Commit::new(vec![op], drop))
         .is_err()
     {
-        tracing::error!("the outbox's epoch could not be written");
+        let key = String::from_utf8_lossy(key).into_owned();
+        tracing::error!(key, "what a new store begins with could not be written");
     }
-    high
 }
 
 fn halves(id: Uuid) -> [u64; 2] {
@@ -314,6 +344,7 @@ fn descriptor(me: &Me, config: &NodeConfig) -> Descriptor {
         boot: me.boot,
         version: 0,
         addresses: Vec::new(),
+        hub: None,
         labels: std::collections::BTreeMap::new(),
         agents: cards(&config.plan),
         load: 0,

@@ -1,7 +1,7 @@
 //! The node's way into the swarm: keys, socket, and what comes over it.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     sync::Arc,
 };
 
@@ -49,20 +49,28 @@ impl Links {
             Err(error) => return Err(self.give_up(error).await),
         };
         let keyring = self.keyring(&identity)?;
-        let (mesh, events) = match self.bind(&identity, &keyring) {
+        let known = self.known()?;
+        let dials_only = self.dials_only(&known);
+        let (mesh, events) = match self.bind(&identity, &keyring, dials_only) {
             Ok(bound) => bound,
             Err(error) => return Err(self.give_up(error).await),
         };
         let address = mesh.local_addr().ok_or("the socket has no address")?;
-        let told = outward(address);
+        let told = match dials_only {
+            true => Vec::new(),
+            false => outward(address),
+        };
         mesh.set_announce(told.clone());
         let chosen = self.base.config.listen.is_some();
         NodeDoor::change_listening(&self.base.config.home, &self.base.listening, |listening| {
             listening.swarm = Some((address, chosen));
+            listening.dials_only = dials_only;
         });
-        tracing::info!(%address, node = %self.base.me.node, swarm = %self.base.me.swarm, "listening");
+        tracing::info!(%address, dials_only, node = %self.base.me.node, swarm = %self.base.me.swarm, "listening");
         let renewal = Renewal::new(&identity.passport);
-        let seat = self.seat(identity, keyring, mesh.clone(), told)?;
+        let mut seat = self.seat(identity, keyring, mesh.clone(), told)?;
+        seat.dials_only = dials_only;
+        seat.known = known;
         self.base
             .switch
             .tell(Input::Seat(SeatInput::Taken(Box::new(seat))))
@@ -99,24 +107,43 @@ impl Links {
             .map_err(|error| error.to_string())
     }
 
+    /// Whether nobody is to connect to this node: so it was said, or nothing was said and whom it
+    /// knows is on other hosts.
+    fn dials_only(&self, known: &[KnownNode]) -> bool {
+        let config = &self.base.config;
+        let mut addresses = known.iter().flat_map(|(_, addresses, _)| addresses);
+        let is_away = addresses.any(|address| !address.ip().is_loopback());
+        config.dials_only || (config.listen.is_none() && is_away && !self.issues())
+    }
+
     /// A port that nobody asked for is replaced by a free one where it is taken.
-    fn bind(&self, identity: &Identity, keyring: &Keyring) -> Result<(Mesh, MeshEvents), String> {
+    fn bind(
+        &self,
+        identity: &Identity,
+        keyring: &Keyring,
+        dials_only: bool,
+    ) -> Result<(Mesh, MeshEvents), String> {
         let keyring = Arc::new(ArcSwap::from_pointee(keyring.clone()));
         let default = SocketAddr::from((Ipv4Addr::LOCALHOST, SWARM_PORT));
         let bind = |listen: SocketAddr| {
             let (keyring, clock) = (keyring.clone(), self.base.clock);
             let gate = move |passport: &Signed| keyring.load().check(passport, clock.now().unix_ms);
-            Mesh::bind(MeshConfig::new(
-                identity,
-                self.base.me.boot,
-                listen,
-                Arc::new(gate),
-            ))
+            let config = MeshConfig::new(identity, self.base.me.boot, listen, Arc::new(gate));
+            Mesh::bind(MeshConfig {
+                accepts: !dials_only,
+                ..config
+            })
         };
+        let any = [
+            SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
+            SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
+        ];
         let bound = match (
             self.base.config.listen,
             bind(self.base.config.listen.unwrap_or(default)),
         ) {
+            // A host without IPv6 has the older protocol still.
+            _ if dials_only => bind(any[0]).or_else(|_| bind(any[1])),
             (None, Err(MeshError::Bind { .. })) => {
                 tracing::warn!(port = SWARM_PORT, "the port is taken: another one is used");
                 bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
@@ -160,7 +187,8 @@ impl Links {
             mesh,
             listen: told,
             issues: self.issues(),
-            known: self.known()?,
+            dials_only: false,
+            known: Vec::new(),
             identity,
         })
     }

@@ -25,6 +25,8 @@ pub enum Table {
     Revocations,
     /// The node's own counters and settings.
     Meta,
+    /// Requests of operators that have run, by time.
+    Requests,
     /// What operators changed while the node ran, by number.
     Audit,
 }
@@ -32,7 +34,7 @@ pub enum Table {
 type Definition = TableDefinition<'static, &'static [u8], &'static [u8]>;
 
 impl Table {
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::State,
         Self::Outbox,
         Self::Inbox,
@@ -40,6 +42,7 @@ impl Table {
         Self::Peers,
         Self::Revocations,
         Self::Meta,
+        Self::Requests,
         Self::Audit,
     ];
 
@@ -53,6 +56,7 @@ impl Table {
             Self::DeadLetters => "dead_letters",
             Self::Peers => "peers",
             Self::Revocations => "revocations",
+            Self::Requests => "requests",
             Self::Meta => "meta",
             Self::Audit => "audit",
         }

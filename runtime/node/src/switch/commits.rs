@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::{
     Switch,
+    deliver::Noted,
     handle::{CommitRequest, SWITCH_QUEUE_MAX},
 };
 use crate::store::{COMMIT_QUEUE_MAX, Commit, Op, Store, Table, state_key};
@@ -39,6 +40,8 @@ pub(crate) enum Completion {
     },
     /// New assignments of outbox rows.
     Persisted(Vec<u64>),
+    /// A request of an operator counts as run: now it may run.
+    Noted(Box<Noted>),
     /// Deleted rows and the like: nothing waits for it.
     Upkeep,
 }
@@ -81,6 +84,12 @@ impl Commits {
             }
         };
         self.store.commit(Commit::new(ops, done))
+    }
+
+    /// Queues a request's mark; false where there is no room: it was not noted, and may not run.
+    pub(super) fn note(&mut self, ops: Vec<Op>, noted: Noted) -> bool {
+        self.write(ops, Completion::Noted(Box::new(noted)), drop)
+            .is_ok()
     }
 
     /// Queues changes of the node's own; while the queue is at its bound they wait here.
@@ -194,6 +203,7 @@ impl Switch {
                 self.delivery
                     .handle(now, delivery::Input::Persisted { rows });
             }
+            Completion::Noted(noted) => self.noted(*noted),
             Completion::Upkeep => self.commits.upkeep_under_way = false,
         }
     }

@@ -1,5 +1,6 @@
 //! Packets into mailboxes: the checks that every packet passes, from near or far.
 
+use bytes::Bytes;
 use skep_agent::{
     Answer, AskError, AskEvent, Delivery, DurableRef, HANDLER_REPLY_ERROR, Principal, admit,
 };
@@ -12,6 +13,14 @@ use skep_swarm::{
 use tokio::sync::mpsc::error::TrySendError;
 
 use super::Switch;
+use crate::store::{Op, Table};
+
+/// An operator's request that waits until it is on disk that it ran.
+pub(crate) struct Noted {
+    ticket: Ticket,
+    delivery: Delivery,
+    mark: RequestMark,
+}
 
 /// Who stands behind a packet.
 struct Caller {
@@ -22,29 +31,101 @@ struct Caller {
 }
 
 impl Switch {
-    /// Puts a packet into its agent's mailbox, or says why not.
+    /// Puts a packet into its agent's mailbox, or says why not; an operator's request only once it is
+    /// on disk that it ran.
     pub(super) fn deliver(&mut self, ticket: Ticket, packet: Packet, durable: Option<OutboxMark>) {
-        let outcome = match self.hand_over(packet, durable) {
-            Ok(()) => Outcome::Queued,
-            Err(reason) => {
-                self.metrics.refused(reason);
-                Outcome::Refused(reason)
-            }
+        let outcome = match self.hand_over(ticket, packet, durable) {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => return,
+            Err(reason) => self.refusal(reason),
         };
         self.delivery
             .handle(self.now(), delivery::Input::Delivered { ticket, outcome });
     }
 
-    fn hand_over(&mut self, packet: Packet, durable: Option<OutboxMark>) -> Result<(), Refusal> {
+    fn refusal(&self, reason: Refusal) -> Outcome {
+        self.metrics.refused(reason);
+        Outcome::Refused(reason)
+    }
+
+    /// `None` where the outcome is told later.
+    fn hand_over(
+        &mut self,
+        ticket: Ticket,
+        packet: Packet,
+        durable: Option<OutboxMark>,
+    ) -> Result<Option<Outcome>, Refusal> {
         let mut late = false;
+        let mut packet = packet;
         if packet.kind == Kind::Reply {
             let Some(unasked) = self.settle(packet)? else {
-                return Ok(());
+                return Ok(Some(Outcome::Queued));
             };
-            late = true;
-            return self.mail(unasked, durable, late);
+            (packet, late) = (unasked, true);
         }
-        self.mail(packet, durable, late)
+        let Caller {
+            principal,
+            session_key,
+            mark,
+        } = self.admitted(&packet)?;
+        let sender = packet.from.node.clone();
+        let durable = durable.map(|mark| DurableRef { sender, mark });
+        let delivery = Delivery {
+            packet,
+            principal,
+            session_key,
+            durable,
+            late,
+        };
+        match mark {
+            None => self.mail(delivery).map(|()| Some(Outcome::Queued)),
+            Some(mark) => self.note(ticket, delivery, mark).map(|()| None),
+        }
+    }
+
+    /// Has it written down that a request ran, before it does: a crash must not let it run again.
+    fn note(
+        &mut self,
+        ticket: Ticket,
+        delivery: Delivery,
+        mark: RequestMark,
+    ) -> Result<(), Refusal> {
+        self.requests.ran(&mark);
+        let first = self.requests.first_row().to_vec();
+        let ops = vec![
+            Op::DeleteRange(Table::Requests, Vec::new(), first),
+            Op::Put(Table::Requests, mark.row().to_vec(), Bytes::new()),
+        ];
+        let noted = Noted {
+            ticket,
+            delivery,
+            mark,
+        };
+        if self.commits.note(ops, noted) {
+            return Ok(());
+        }
+        self.requests.did_not_run(&mark);
+        Err(Refusal::MailboxFull)
+    }
+
+    /// It is on disk that the request ran: now it does.
+    pub(super) fn noted(&mut self, noted: Noted) {
+        let Noted {
+            ticket,
+            delivery,
+            mark,
+        } = noted;
+        let outcome = match self.mail(delivery) {
+            Ok(()) => Outcome::Queued,
+            Err(reason) => {
+                self.requests.did_not_run(&mark);
+                let delete = Op::Delete(Table::Requests, mark.row().to_vec());
+                self.commits.later([delete]);
+                self.refusal(reason)
+            }
+        };
+        self.delivery
+            .handle(self.now(), delivery::Input::Delivered { ticket, outcome });
     }
 
     /// Gives an answer to whoever asked; hands it back where it came too late.
@@ -83,37 +164,28 @@ impl Switch {
         Ok(None)
     }
 
-    fn mail(
-        &mut self,
-        packet: Packet,
-        durable: Option<OutboxMark>,
-        late: bool,
-    ) -> Result<(), Refusal> {
-        self.check_served(&packet)?;
-        let who = self.caller(&packet)?;
+    /// Whether the packet may reach its agent, in whose name, and what marks an operator's request.
+    fn admitted(&mut self, packet: &Packet) -> Result<Caller, Refusal> {
+        self.check_served(packet)?;
+        let mut who = self.caller(packet)?;
         let mailbox = self.local.mailboxes.get(&packet.target.agent);
         let mailbox = mailbox.ok_or(Refusal::AgentDown)?;
         admit(&mailbox.handlers, &packet.handler, &who.principal)?;
-        let mark = who
+        who.mark = who
             .mark
             .map(|mark| mark.at(&packet.target.agent, &packet.handler));
-        if let Some(mark) = &mark {
+        if let Some(mark) = &who.mark {
             self.requests.check(self.clock.now().unix_ms, mark)?;
         }
-        let sender = packet.from.node.clone();
-        let durable = durable.map(|mark| DurableRef { sender, mark });
-        match mailbox.sender.try_send(Delivery {
-            packet,
-            principal: who.principal,
-            session_key: who.session_key,
-            durable,
-            late,
-        }) {
+        Ok(who)
+    }
+
+    fn mail(&self, delivery: Delivery) -> Result<(), Refusal> {
+        let mailbox = self.local.mailboxes.get(&delivery.packet.target.agent);
+        let mailbox = mailbox.ok_or(Refusal::AgentDown)?;
+        match mailbox.sender.try_send(delivery) {
             Ok(()) => {
                 mailbox.delivered.inc();
-                if let Some(mark) = &mark {
-                    self.requests.ran(mark);
-                }
                 Ok(())
             }
             Err(TrySendError::Full(_)) => Err(Refusal::MailboxFull),

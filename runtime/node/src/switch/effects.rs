@@ -23,6 +23,8 @@ impl Switch {
                 self.ask_output(output);
             } else if let Some(output) = self.membership.poll_output() {
                 self.membership_output(output);
+            } else if let Some(output) = self.ways.poll_output() {
+                self.way_output(output);
             } else {
                 break;
             }

@@ -11,6 +11,7 @@ use skep_swarm::{
     asks::{AskInput, AskedEndpoint},
     delivery, membership,
     roles::{NodeEntry, RoleIndex},
+    ways,
 };
 
 use super::{Switch, seat::Seat};
@@ -164,6 +165,9 @@ impl Switch {
             return Ok(());
         }
         self.learn_address(&node, &descriptor.addresses, &passport);
+        if descriptor.addresses.is_empty() {
+            self.unlearn_address(&node, &passport);
+        }
         let descriptor = Arc::new(descriptor);
         let known = Known {
             descriptor: descriptor.clone(),
@@ -172,15 +176,8 @@ impl Switch {
         };
         self.members.others.insert(node.clone(), known);
         self.publish_keyring();
-        let version = descriptor.version;
         self.index_other(&node);
-        self.membership.handle(
-            now,
-            membership::Input::Held {
-                node: node.clone(),
-                version,
-            },
-        );
+        self.held(&descriptor);
         self.tell_asks_of(&descriptor);
         self.view
             .set_other(descriptor, self.membership.state(&node));
@@ -231,20 +228,45 @@ impl Switch {
         }
         let now = self.now();
         if let Some(known) = self.members.others.get(node) {
-            let version = known.descriptor.version;
-            self.membership.handle(
-                now,
-                membership::Input::Held {
-                    node: node.clone(),
-                    version,
-                },
-            );
+            self.held(&known.descriptor.clone());
         }
         self.index_other(node);
         self.view.set_state(node, state);
         if matches!(state, MemberState::Dead | MemberState::Left) {
             self.asks.handle(now, AskInput::NodeDead(node.clone()));
         }
+    }
+
+    /// This node holds what another one tells of itself: how new it is, and how to reach it.
+    fn held(&mut self, descriptor: &Descriptor) {
+        let (node, hub) = (descriptor.node.clone(), descriptor.hub.clone());
+        let input = membership::Input::Held {
+            node: node.clone(),
+            version: descriptor.version,
+            hub: hub.clone(),
+        };
+        self.membership.handle(self.now(), input);
+        let state = self.membership.state(&node);
+        self.ways.handle(match state {
+            Some(MemberState::Alive | MemberState::Suspect) => ways::Input::Told {
+                node,
+                boot: descriptor.boot,
+                listens: !descriptor.addresses.is_empty(),
+                hub,
+            },
+            _ => ways::Input::Gone { node },
+        });
+    }
+
+    /// A node that listened before only dials out now.
+    fn unlearn_address(&mut self, node: &NodeId, passport: &Signed) {
+        if self.members.addresses.remove(node).is_none() {
+            return;
+        }
+        let row = encode(&(Vec::<SocketAddr>::new(), passport));
+        let key = node.as_str().as_bytes().to_vec();
+        self.commits.later([Op::Put(Table::Peers, key, row)]);
+        self.tell_enrolled();
     }
 
     /// Remembers where a node listens, over restarts too.

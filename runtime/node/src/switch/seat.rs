@@ -5,8 +5,12 @@ use std::{net::SocketAddr, sync::Arc};
 use arc_swap::ArcSwap;
 use skep_identity::{Identity, Keyring, Opener, Sealer};
 use skep_mesh::{CloseReason, DownReason, Mesh, MeshEvent};
-use skep_packet::{Batch, Frame, Hello, Lane, NodeId, Signed, WirePacket, encode_into};
-use skep_swarm::{asks::AskInput, delivery, membership};
+use skep_packet::{Frame, Hello, Lane, NodeId, Signed, WirePacket, encode_into};
+use skep_swarm::{
+    asks::AskInput,
+    membership,
+    ways::{self, Way, Ways},
+};
 
 use super::Switch;
 use crate::signer::{SignResult, Signer, What};
@@ -23,6 +27,8 @@ pub(crate) struct Seat {
     pub(crate) mesh: Mesh,
     /// Where other nodes reach this one.
     pub(crate) listen: Vec<SocketAddr>,
+    /// Whether nobody can connect to this node.
+    pub(crate) dials_only: bool,
     /// Whether this home holds the authority.
     pub(crate) issues: bool,
     /// Enrolled nodes that are known from before, or were told by whoever let this one in.
@@ -73,8 +79,16 @@ impl Switch {
                 tracing::info!(%node, reason = reason.name(), "enrolled node no longer counts");
                 continue;
             }
-            self.members.addresses.insert(node, addresses);
+            // Of one that is known by its address alone a revocation tells.
+            if seat.keyring.is_shut_out(&node) {
+                tracing::info!(%node, "enrolled node was revoked");
+                continue;
+            }
+            if !addresses.is_empty() {
+                self.members.addresses.insert(node, addresses);
+            }
         }
+        self.ways = Ways::new(self.me.node.clone(), seat.dials_only);
         self.members.own.addresses = seat.addresses();
         self.members.own.issues = seat.issues;
         self.members.own.labels = match &seat.identity.passport.holder {
@@ -114,8 +128,7 @@ impl Switch {
                 let now = self.now();
                 self.membership
                     .handle(now, membership::Input::PeerDown { node: peer.clone() });
-                self.delivery
-                    .handle(now, delivery::Input::PeerDown { node: peer });
+                self.ways.handle(ways::Input::LinkDown { node: peer });
             }
             MeshEvent::Frame { peer, lane, frame } => self.frame(peer, lane, frame),
             MeshEvent::BadFrame { peer, refusal, .. } => {
@@ -155,13 +168,11 @@ impl Switch {
         let (node, boot) = (peer.clone(), hello.boot);
         self.asks
             .handle(now, AskInput::NodeBoot(node.clone(), boot));
-        self.delivery.handle(
-            now,
-            delivery::Input::PeerUp {
-                node: node.clone(),
-                boot,
-            },
-        );
+        self.ways.handle(ways::Input::LinkUp {
+            node: node.clone(),
+            boot,
+            listens: !hello.listen.is_empty(),
+        });
         self.membership
             .handle(now, membership::Input::PeerUp { node, boot });
         self.tell_revocations(peer);
@@ -188,84 +199,16 @@ impl Switch {
             }
             Frame::Want(nodes) => self.wanted(&peer, &nodes),
             Frame::Descriptors(found) => self.descriptors(found),
-            Frame::Batch(batch) => self.batch(&batch),
-            Frame::Ack(ack) => {
-                if ack.lane == Lane::Bulk
-                    && let Some(seat) = &self.seat
-                {
-                    // Delivery keeps its own count of what is on its way on this lane.
-                    seat.mesh.release_bulk(&peer, usize::MAX);
-                }
-                self.delivery
-                    .handle(now, delivery::Input::Ack { from: peer, ack });
-            }
-            Frame::Settled(settled) => {
-                self.delivery.handle(
-                    now,
-                    delivery::Input::Settled {
-                        from: peer,
-                        settled,
-                    },
-                );
-            }
-            Frame::Refused {
-                boot,
-                sender_boot,
-                packets,
-            } => {
-                let input = delivery::Input::Refused {
-                    from: peer,
-                    boot,
-                    sender_boot,
-                    packets,
-                };
-                self.delivery.handle(now, input);
+            Frame::Batch(batch) => self.batch(&peer, &batch),
+            Frame::Relay { to, batch } => self.relay(&peer, lane, &to, *batch),
+            Frame::Ack(_) | Frame::Settled(_) | Frame::Refused { .. } => {
+                self.answered(peer.clone(), &peer, frame);
             }
             Frame::Revocations(signed) => self.revocations(Some(&peer), &signed),
             // The links answer these themselves.
             Frame::Hello(_) | Frame::Renew | Frame::Renewed { .. } => {
                 tracing::debug!(node = %peer, ?lane, "frame without a use here");
             }
-        }
-    }
-
-    fn batch(&mut self, batch: &Batch) {
-        let now = self.now();
-        let Some(seat) = &mut self.seat else { return };
-        let opened = match seat.opener.open(batch, &seat.keyring, now.unix_ms) {
-            Ok(opened) => opened,
-            Err(reason) => {
-                tracing::warn!(reason = reason.name(), "batch refused");
-                return self.metrics.refused(reason);
-            }
-        };
-        let Some(from) = opened.signer.passport.node().cloned() else {
-            return;
-        };
-        self.view
-            .set_clock(&from, batch.statement.issued_at_ms, now.unix_ms);
-        let mut refused = Vec::new();
-        for packet in opened.packets {
-            match packet {
-                Ok(wire) => {
-                    self.metrics.packets_received.inc();
-                    let (from, boot) = (from.clone(), opened.boot);
-                    self.delivery
-                        .handle(now, delivery::Input::Received { from, boot, wire });
-                }
-                Err(packet) => {
-                    self.metrics.refused(packet.reason);
-                    refused.push(packet);
-                }
-            }
-        }
-        if !refused.is_empty() {
-            let input = delivery::Input::Reject {
-                from,
-                boot: opened.boot,
-                packets: refused,
-            };
-            self.delivery.handle(now, input);
         }
     }
 
@@ -308,10 +251,17 @@ impl Switch {
                 self.metrics.batches_signed.inc();
                 for (to, batch) in seat.sealer.signed(now, id, &signature) {
                     let n_packets = batch.packets.len();
-                    let (lane, frame) = (batch.lane, Frame::Batch(batch));
-                    match seat.mesh.send(&to, lane, &frame) {
+                    let lane = batch.lane;
+                    let (next, frame) = match self.ways.way(&to) {
+                        Some(Way::Through(relay)) => {
+                            let batch = Box::new(batch);
+                            (relay.clone(), Frame::Relay { to, batch })
+                        }
+                        _ => (to, Frame::Batch(batch)),
+                    };
+                    match seat.mesh.send(&next, lane, &frame) {
                         Ok(_) => drop(self.metrics.packets_sent.inc_by(n_packets as u64)),
-                        Err(error) => tracing::debug!(node = %to, %error, "batch not sent"),
+                        Err(error) => tracing::debug!(node = %next, %error, "batch not sent"),
                     }
                 }
             }
@@ -339,9 +289,10 @@ impl Switch {
         }
     }
 
-    /// Connects to a node whose address is known.
+    /// Connects to a node whose address is known, or to the hub of one that has none.
     pub(super) fn dial(&mut self, node: &NodeId) {
         let Some(seat) = &self.seat else { return };
+        let node = self.ways.to_dial(node);
         let Some(addresses) = self.members.addresses.get(node) else {
             return;
         };

@@ -3,7 +3,7 @@
 use skep_identity::{Identity, Revoked};
 use skep_mesh::CloseReason;
 use skep_packet::{Frame, Lane, NodeId, Signed, encode};
-use skep_swarm::{asks::AskInput, membership};
+use skep_swarm::{asks::AskInput, membership, ways};
 
 use super::Switch;
 use crate::store::{Op, Table};
@@ -46,8 +46,7 @@ impl Switch {
     /// A key no longer counts: it is written down, and its node is cut.
     fn revoked(&mut self, revoked: &Revoked, signed: &Signed) {
         let now = self.now();
-        let holder = &revoked.revocation.holder;
-        tracing::warn!(holder, "a key was revoked");
+        tracing::warn!(holder = %revoked.revocation.who, "a key was revoked");
         self.metrics.revocations.inc();
         let key = revoked.revocation.key.0.to_vec();
         self.commits
@@ -60,6 +59,7 @@ impl Switch {
             seat.mesh.close(node, CloseReason::Revoked);
         }
         self.members.forget(node);
+        self.ways.handle(ways::Input::Gone { node: node.clone() });
         self.set_index(self.roles.load().without(node));
         self.view.forget(node);
         let row = node.as_str().as_bytes().to_vec();

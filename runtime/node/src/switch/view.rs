@@ -130,6 +130,7 @@ impl View {
                     node: node.clone(),
                     state: *state,
                     addresses: Vec::new(),
+                    hub: None,
                     program: String::new(),
                     clock_ahead_ms: None,
                     agents: Vec::new(),

@@ -133,7 +133,11 @@ impl Delivery {
     pub fn handle(&mut self, now: Now, input: Input) {
         match input {
             Input::Roles(index) => self.roles_changed(now, index),
-            Input::PeerUp { node, boot } => self.peer_up(now, &node, boot),
+            Input::PeerUp {
+                node,
+                boot,
+                relayed,
+            } => self.peer_up(now, &node, boot, relayed),
             Input::PeerDown { node } => self.peer_down(now, &node),
             Input::Ack { from, ack } => self.acked(now, &from, &ack),
             Input::Settled { from, settled } => self.settled(&from, &settled),
@@ -181,7 +185,7 @@ impl Delivery {
         match timer {
             Timer::Lane(node, lane) => self.lane_due(now, &node, lane),
             Timer::Grace(node) => self.grace_over(now, &node),
-            Timer::Answers(node) => self.answer(&node),
+            Timer::Answers(node) => self.answer(now, &node),
             Timer::Flight(id) => self.flight_due(now, id, at_ns),
             Timer::Row(row) => self.row_due(now, row, at_ns),
             Timer::Expiry => self.expire(now),

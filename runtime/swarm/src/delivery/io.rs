@@ -32,14 +32,17 @@ pub enum Outcome {
 pub enum Input {
     /// The role index is another one.
     Roles(Arc<RoleIndex>),
-    /// A connection is up, and the peer runs under this boot.
+    /// There is a way to a node, or another one, and it runs under this boot.
     PeerUp {
         /// Who.
         node: NodeId,
         /// Its current start.
         boot: BootId,
+        /// Whether the way is through another node: then what is answered there is sealed too, as
+        /// [`Output::Transmit`].
+        relayed: bool,
     },
-    /// The connection is gone.
+    /// There is no way any more.
     PeerDown {
         /// Who.
         node: NodeId,

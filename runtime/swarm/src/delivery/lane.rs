@@ -79,17 +79,29 @@ impl LaneOut {
         seq
     }
 
+    /// A number for what leaves now and is never answered.
+    pub(super) fn number(&mut self) -> u64 {
+        let seq = self.next_seq();
+        self.in_flight.push_back(None);
+        self.trim();
+        seq
+    }
+
     /// The packet of this number was answered, or is given up.
     pub(super) fn take(&mut self, seq: u64) -> Option<Job> {
         let idx = usize::try_from(seq.checked_sub(self.base)?).ok()?;
         let sent = self.in_flight.get_mut(idx)?.take()?;
         self.n_in_flight -= 1;
         self.n_bytes -= sent.n_bytes;
+        self.trim();
+        Some(sent.job)
+    }
+
+    fn trim(&mut self) {
         while let Some(None) = self.in_flight.front() {
             self.in_flight.pop_front();
             self.base += 1;
         }
-        Some(sent.job)
     }
 
     /// Which of `n` numbers from `first` on may be on their way.

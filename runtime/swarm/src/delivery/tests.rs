@@ -1,5 +1,6 @@
 mod exclusive;
 mod pair;
+mod relayed;
 
 use std::time::Duration;
 

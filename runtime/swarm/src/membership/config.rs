@@ -36,6 +36,8 @@ pub struct MembershipConfig {
     pub probe_timeout: Duration,
     /// A suspect has this many periods, times log10 of the swarm's size, to refute.
     pub suspicion_periods: u32,
+    /// A suspect that others judge, its hub is dead, may take so long to find another one and refute.
+    pub hub_grace: Duration,
     /// How often news is told beside the probes, while there is any.
     pub gossip_period: Duration,
     /// A rumor is told this many times, times log10 of the swarm's size (SWIM's λ).
@@ -56,6 +58,7 @@ impl Default for MembershipConfig {
             probe_period: Duration::from_secs(1),
             probe_timeout: Duration::from_millis(500),
             suspicion_periods: 3,
+            hub_grace: Duration::from_secs(30),
             gossip_period: Duration::from_millis(200),
             rumor_tellings: 4,
             push_pull_period: Duration::from_secs(10),

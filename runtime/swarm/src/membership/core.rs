@@ -69,6 +69,8 @@ pub enum Input {
         node: NodeId,
         /// Its version.
         version: u64,
+        /// Through whom it is reached, where it only dials out: then its hub judges it.
+        hub: Option<NodeId>,
     },
     /// A node was revoked: forget it, and take in nothing more about it.
     Banned {
@@ -201,7 +203,7 @@ impl Membership {
                     self.gossip.news(&own);
                 }
             }
-            Input::Held { node, version } => self.held(&node, version),
+            Input::Held { node, version, hub } => self.held(&node, version, hub),
             Input::Banned { node } => self.ban(now, node),
             Input::Leave => self.leave(),
         }

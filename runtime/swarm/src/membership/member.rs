@@ -46,6 +46,8 @@ pub(super) struct Member {
     pub(super) version: u64,
     /// The descriptor version that this node holds.
     pub(super) held: u64,
+    /// Through whom it is reached, where it only dials out.
+    pub(super) hub: Option<NodeId>,
     /// Set while a connection is up: the member's boot.
     pub(super) connected: Option<BootId>,
     /// The last boot it was connected under.
@@ -60,6 +62,7 @@ impl Member {
             belief,
             version: 0,
             held: 0,
+            hub: None,
             connected: None,
             last_boot: None,
             since_ns,
@@ -68,6 +71,11 @@ impl Member {
 
     pub(super) fn is_live(&self) -> bool {
         is_live(self.belief.state)
+    }
+
+    /// Whether `own` can find out itself how the member is; otherwise its hub says.
+    pub(super) fn is_judged_by(&self, own: &NodeId) -> bool {
+        self.connected.is_some() || self.hub.as_ref().is_none_or(|hub| hub == own)
     }
 
     pub(super) fn rumor(&self, node: &NodeId) -> Rumor {

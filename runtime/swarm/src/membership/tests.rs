@@ -335,3 +335,59 @@ proptest! {
         prop_assert!(took.is_some(), "{}", world.report());
     }
 }
+
+// === nodes that only dial out ===
+
+/// n4 accepts no connection and can dial some; all know each other.
+fn dialling(reached: &[usize]) -> World {
+    let mut world = World::new(5, 5);
+    world.only_dials(4, reached);
+    world.enrol_star();
+    world.only_dials(4, reached);
+    world.run(Duration::from_secs(30));
+    world.assert_converged();
+    world.assert_versions_known();
+    world
+}
+
+#[test]
+fn a_node_that_only_dials_out_is_judged_by_its_hub() {
+    let mut world = dialling(&[0]);
+    world.run(Duration::from_secs(120));
+    world.assert_converged();
+    assert_eq!(world.n_deaths, 0);
+    world.kill(4);
+    world.run(Duration::from_secs(15));
+    for judge in 0..4 {
+        assert_eq!(world.state(judge, 4), Some(MemberState::Dead), "{judge}");
+    }
+}
+
+#[test]
+fn one_whose_hub_dies_finds_another_and_is_never_dead() {
+    let mut world = dialling(&[0, 1]);
+    world.kill(0);
+    world.run(Duration::from_secs(60));
+    world.assert_converged();
+    world.assert_versions_known();
+    // n0 itself, at each of the four others.
+    assert_eq!(world.n_deaths, 4);
+}
+
+#[test]
+fn one_whose_hub_dies_and_that_finds_no_other_has_half_a_minute() {
+    let mut world = dialling(&[0]);
+    world.kill(0);
+    world.run(Duration::from_secs(25));
+    for judge in 1..4 {
+        assert_eq!(world.state(judge, 4), Some(MemberState::Suspect), "{judge}");
+    }
+    world.run(Duration::from_secs(30));
+    for judge in 1..4 {
+        assert_eq!(world.state(judge, 4), Some(MemberState::Dead), "{judge}");
+    }
+    // The hub comes back, and with it the node behind it.
+    world.restart(0, 0);
+    world.run(Duration::from_secs(60));
+    world.assert_converged();
+}

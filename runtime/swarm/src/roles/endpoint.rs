@@ -124,10 +124,11 @@ pub(crate) fn hash_sticky(sticky: &[u8]) -> u64 {
 }
 
 /// The weight of an endpoint for a conversation (rendezvous hashing: the highest weight wins).
-pub(crate) const fn weight(sticky_hash: u64, address_hash: u64) -> u64 {
-    // The finaliser of splitmix64 spreads what FNV leaves in the low bits.
-    let mut x = sticky_hash ^ address_hash.rotate_left(32);
-    x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    x = (x ^ (x >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    x ^ (x >> 31)
+///
+/// Both halves of one wide product, folded: one multiplication for each of a thousand endpoints.
+pub(crate) fn weight(sticky_hash: u64, address_hash: u64) -> u64 {
+    let a = sticky_hash ^ address_hash;
+    let b = address_hash.rotate_left(32) ^ 0x9e37_79b9_7f4a_7c15;
+    let product = u128::from(a) * u128::from(b);
+    (product as u64) ^ ((product >> 64) as u64)
 }

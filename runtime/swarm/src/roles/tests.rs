@@ -46,6 +46,7 @@ fn descriptor(name: &str, agents: Vec<AgentCard>) -> Descriptor {
         boot: BootId(Uuid::from_u128(7)),
         version: 1,
         addresses: Vec::new(),
+        hub: None,
         labels: BTreeMap::new(),
         agents,
         load: 0,

@@ -44,6 +44,7 @@ pub(super) const FRAME: Target = Target {
         "Renew",
         "Renewed",
         "Batch",
+        "Relay",
         "Settled",
         "Refused",
         "Goodbye",
@@ -190,7 +191,14 @@ fn frames() -> Vec<(&'static str, Frame)> {
             "revocations",
             Frame::Revocations(vec![signed(b"revocation")]),
         ),
-        ("batch", batch()),
+        ("batch", Frame::Batch(batch())),
+        (
+            "relay",
+            Frame::Relay {
+                to: node("n2"),
+                batch: Box::new(batch()),
+            },
+        ),
         ("ack", Frame::Ack(ack)),
         ("settled", Frame::Settled(settled)),
         ("refused", refused(boot)),
@@ -264,12 +272,12 @@ fn refused(boot: BootId) -> Frame {
     }
 }
 
-fn batch() -> Frame {
+fn batch() -> skep_packet::Batch {
     let packets = packets()
         .into_iter()
         .map(|(_, wire)| encode(&wire))
         .collect();
-    Frame::Batch(skep_packet::Batch {
+    skep_packet::Batch {
         statement: skep_packet::BatchStatement {
             version: 1,
             swarm: SwarmId(id(5)),
@@ -285,7 +293,7 @@ fn batch() -> Frame {
         path: vec![Hash([2; 32])],
         lane: Lane::Command,
         packets,
-    })
+    }
 }
 
 fn descriptor() -> Descriptor {
@@ -311,6 +319,7 @@ fn descriptor() -> Descriptor {
         boot: BootId(id(11)),
         version: 12,
         addresses: vec![([10, 0, 0, 1], 7400).into()],
+        hub: Some(node("n2")),
         labels: BTreeMap::from([("site".to_owned(), "north".to_owned())]),
         agents: vec![
             card("a", AgentHealth::Healthy),

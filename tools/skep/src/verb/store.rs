@@ -44,6 +44,10 @@ const HELD: &[(Table, &str)] = &[
         Table::Meta,
         "the outbox's epoch, and the directive as `skep agent` changed it",
     ),
+    (
+        Table::Requests,
+        "which requests of operators have run; without it none that was signed earlier does",
+    ),
     (Table::Audit, "the audit log"),
 ];
 

@@ -1,5 +1,7 @@
 //! `skep tree`.
 
+mod crowd;
+
 use clap::Args;
 use serde_json::Value;
 use skep_agent::{NodeTree, TreeAgent, TreeNode};
@@ -15,14 +17,20 @@ use crate::{
 
 /// Show every node and agent of the swarm
 ///
-/// As the node sees it that is asked: who is alive, what runs, what it offers, and what waits.
+/// As the node sees it that is asked: who is alive, what runs, what it offers, and what waits. In a
+/// large swarm nodes that run the same are told together, and in full who needs a look.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   skep tree
+  skep tree --all | grep oracle
   skep tree --format json
   skep --as ann.skep tree")]
-pub(crate) struct Tree {}
+pub(crate) struct Tree {
+    /// Show every node in full, however many there are
+    #[arg(long)]
+    all: bool,
+}
 
 impl Tree {
     pub(crate) async fn run(self, globals: &Globals) -> Result<(), Failure> {
@@ -33,7 +41,11 @@ impl Tree {
                 let tree: NodeTree = serde_json::from_value(tree).map_err(|error| {
                     Failure::new(Kind::Protocol, "the tree is not readable").because(&error)
                 })?;
-                output::say(&rendered(&tree));
+                let is_crowd = tree.nodes.len() >= crowd::CROWD_MIN && !self.all;
+                output::say(&match is_crowd {
+                    true => crowd::rendered(&tree),
+                    false => rendered(&tree),
+                });
             }
         }
         Ok(())
@@ -55,51 +67,67 @@ async fn fetch(globals: &Globals) -> Result<Value, Failure> {
     }
     let mut session = Session::open(access).await?;
     session.say(&FromClient::Tree {}).await?;
-    let tree = loop {
+    let mut tree = Value::Null;
+    loop {
         match session.next().await? {
-            FromDoor::Tree { tree } => break tree,
+            FromDoor::Tree { tree: part, more } => {
+                join(&mut tree, part);
+                if !more {
+                    break;
+                }
+            }
             FromDoor::Refused(problem) => return Err(client::refused(&problem)),
             _ => {}
         }
-    };
+    }
     session.bye().await;
     Ok(tree)
+}
+
+/// A large tree comes in parts, each with some of the nodes.
+fn join(tree: &mut Value, mut part: Value) {
+    let nodes = tree.get_mut("nodes").and_then(Value::as_array_mut);
+    match (nodes, part.get_mut("nodes").and_then(Value::as_array_mut)) {
+        (Some(nodes), Some(more)) => nodes.append(more),
+        _ => *tree = part,
+    }
 }
 
 fn rendered(tree: &NodeTree) -> String {
     let mut out = String::new();
     for node in &tree.nodes {
-        let asked = if node.node == tree.node {
-            ", asked"
-        } else {
-            ""
-        };
-        let program = if node.program.is_empty() {
-            ""
-        } else {
-            &node.program
-        };
-        let state = member(node.state);
-        let addresses: Vec<String> = node.addresses.iter().map(ToString::to_string).collect();
-        let listens = match addresses.is_empty() {
-            true => String::new(),
-            false => format!(", {}", addresses.join(" ")),
-        };
-        out.push_str(&format!(
-            "{} ({state}{asked}{listens}) {program}",
-            node.node
-        ));
-        out.truncate(out.trim_end().len());
-        out.push('\n');
+        node_line(tree, node, &mut out);
         branches(node, None, "", &mut out);
     }
+    waiting(tree, &mut out);
+    out
+}
+
+fn node_line(tree: &NodeTree, node: &TreeNode, out: &mut String) {
+    let asked = if node.node == tree.node {
+        ", asked"
+    } else {
+        ""
+    };
+    let state = member(node.state);
+    let addresses: Vec<String> = node.addresses.iter().map(ToString::to_string).collect();
+    let listens = match (&node.hub, addresses.is_empty()) {
+        (Some(hub), _) => format!(", through {hub}"),
+        (None, true) => String::new(),
+        (None, false) => format!(", {}", addresses.join(" ")),
+    };
+    let line = format!("{} ({state}{asked}{listens}) {}", node.node, node.program);
+    out.push_str(line.trim_end());
+    out.push('\n');
+}
+
+fn waiting(tree: &NodeTree, out: &mut String) {
     for (role, n) in &tree.state.outbox {
         out.push_str(&format!("{n} packets waiting for {role}\n"));
     }
     for (wanted, why, n) in &tree.state.dead_letters {
         out.push_str(&format!("{n} dead letters for {wanted}: {why}\n"));
     }
-    out
 }
 
 fn branches(node: &TreeNode, parent: Option<&AgentName>, lead: &str, out: &mut String) {
@@ -201,6 +229,8 @@ mod tests {
                     agent("oracle", "oracle", json!("watch"), "crash_loop", json!([role])),
                     waits,
                  ]},
+                {"node": "n3", "state": "a", "addresses": [], "hub": "n1", "program": "skep 0.1.0",
+                 "agents": []},
                 {"node": "n2", "state": "d", "addresses": [], "program": "", "agents": []},
             ],
             "state": {"outbox": [["hive.alert", 2]], "dead_letters": [["w@n2", "expired", 1]]},

@@ -8,6 +8,7 @@ pub(super) struct Unit<'a> {
     pub(super) home: &'a Path,
     pub(super) directive: Option<&'a Path>,
     pub(super) listen: Option<&'a str>,
+    pub(super) dial_out: bool,
 }
 
 impl Unit<'_> {
@@ -20,6 +21,9 @@ impl Unit<'_> {
         ];
         if let Some(listen) = self.listen {
             words.extend(["--listen".to_owned(), quoted(listen)]);
+        }
+        if self.dial_out {
+            words.push("--dial-out".to_owned());
         }
         words.extend(
             self.directive
@@ -83,6 +87,7 @@ mod tests {
             home: Path::new("/var/lib/skep"),
             directive: Some(Path::new("/etc/skep/my node.json")),
             listen: Some("10.0.0.1"),
+            dial_out: false,
         };
         insta::assert_snapshot!(unit.text());
     }

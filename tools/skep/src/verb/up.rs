@@ -44,6 +44,7 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(15);
 Examples:
   skep up
   skep up n1.json --listen 10.0.0.1
+  skep up --dial-out    behind NAT, or a firewall that lets nothing in
   skep --home /srv/skep up --print-unit > /etc/systemd/system/skep.service")]
 pub(crate) struct Up {
     /// What to run [default: watch this host's own logs]
@@ -55,6 +56,9 @@ pub(crate) struct Up {
     /// Let other hosts in at this address: ADDR, or ADDR:PORT for the swarm's port
     #[arg(long, value_name = "ADDR", value_parser = parse_listen)]
     listen: Option<SocketAddr>,
+    /// Accept no connection: others reach this host through a node that it is connected to
+    #[arg(long, conflicts_with = "listen")]
+    dial_out: bool,
     /// The node's name, in a fresh home [default: this host's]
     #[arg(long, value_parser = init::node_name)]
     name: Option<NodeId>,
@@ -114,6 +118,7 @@ impl Up {
             home: &home,
             directive: directive.as_deref(),
             listen: listen.as_deref(),
+            dial_out: self.dial_out,
         };
         output::say(&unit.text());
         Ok(())
@@ -177,6 +182,7 @@ impl Up {
                 read: Arc::new(move |text| plan::read(text, &screen, &node)),
             }),
             listen: self.listen,
+            dials_only: self.dial_out,
             program: format!("skep {}", env!("CARGO_PKG_VERSION")),
             settings,
         })
@@ -275,6 +281,7 @@ impl Whereabouts {
     fn say(&mut self, home: &Home, listen: Option<SocketAddr>, globals: &Globals) -> bool {
         let Ok(Some(Listening {
             swarm: Some((swarm, _)),
+            dials_only,
             people,
         })) = home.listening()
         else {
@@ -287,6 +294,13 @@ impl Whereabouts {
         let people = people
             .map(|people| format!(", people at {people}/tcp"))
             .unwrap_or_default();
+        if dials_only {
+            let said = format!(
+                "it dials out only: the swarm reaches it through a node that it is connected to{people}"
+            );
+            output::hint(globals, &said);
+            return true;
+        }
         let only = match listen {
             None => " (this host only: --listen ADDR lets others in)",
             Some(_) => "",

@@ -18,6 +18,8 @@ pub(super) struct Peer {
     /// The boot that packets are sealed for.
     pub(super) boot: Option<BootId>,
     pub(super) connected: bool,
+    /// Whether another node passes on what is said.
+    pub(super) relayed: bool,
     pub(super) lanes: [LaneOut; 3],
     /// Whether a lane's timer is set.
     lane_timer: [bool; 3],
@@ -31,6 +33,7 @@ impl Peer {
         Self {
             boot: None,
             connected: false,
+            relayed: false,
             lanes: Lane::ALL.map(LaneOut::new),
             lane_timer: [false; 3],
             graces: None,
@@ -52,12 +55,13 @@ impl Delivery {
 
     // === connections ===
 
-    pub(super) fn peer_up(&mut self, now: Now, node: &NodeId, boot: BootId) {
+    pub(super) fn peer_up(&mut self, now: Now, node: &NodeId, boot: BootId, relayed: bool) {
         if *node == self.config.node {
             return;
         }
         let peer = self.peer(node);
         peer.connected = true;
+        peer.relayed = relayed;
         peer.graces = None;
         self.set_boot(node, boot);
         // What was on its way may have been lost with the former connection.

@@ -1,9 +1,12 @@
 //! What arrives: judged, handed to a mailbox, answered.
 
+use std::{fmt, str::FromStr};
+
 use skep_packet::{
-    AgentName, BootId, Class, Lane, NodeId, Now, OutboxMark, Packet, PacketId, Refusal, Refused,
-    WirePacket,
+    Address, AgentName, BootId, Class, Frame, Kind, Lane, NodeId, Now, OutboxMark, Packet,
+    PacketId, Refusal, Refused, SealHeader, WirePacket, encode,
 };
+use uuid::Uuid;
 
 use super::{
     super::{
@@ -316,7 +319,7 @@ impl Delivery {
     fn answer_soon(&mut self, now: Now, to: &NodeId) {
         let answers = &mut self.peer(to).answers;
         if answers.is_full() {
-            return self.answer(to);
+            return self.answer(now, to);
         }
         if answers.due_ns.is_none() {
             let due_ns = now.mono_after(ACK_DELAY);
@@ -325,7 +328,7 @@ impl Delivery {
         }
     }
 
-    pub(super) fn answer(&mut self, to: &NodeId) {
+    pub(super) fn answer(&mut self, now: Now, to: &NodeId) {
         let own_boot = self.config.boot;
         let answers = &mut self.peer(to).answers;
         let due_ns = answers.due_ns.take();
@@ -334,12 +337,64 @@ impl Delivery {
             self.timers.remove(&(due_ns, Timer::Answers(to.clone())));
         }
         for frame in frames {
-            self.outputs.push_back(Output::Frame {
-                to: to.clone(),
-                frame,
-            });
+            let output = match self.sealed_answer(now, to, &frame) {
+                Some(wire) => Output::Transmit {
+                    to: to.clone(),
+                    wire,
+                },
+                None => Output::Frame {
+                    to: to.clone(),
+                    frame,
+                },
+            };
+            self.outputs.push_back(output);
         }
     }
+
+    /// The answer as a packet, where another node passes it on: that one must not be able to say in
+    /// our name that something arrived.
+    fn sealed_answer(&mut self, now: Now, to: &NodeId, frame: &Frame) -> Option<WirePacket> {
+        let peer = self.peers.get_mut(to).filter(|peer| peer.relayed)?;
+        let (lane, to_boot) = (Lane::Control, peer.boot?);
+        let seq = peer.lanes[lane.index()].number();
+        let config = &self.config;
+        let id = config.boot.0.as_u128().wrapping_add(u128::from(seq));
+        let packet = Packet {
+            id: PacketId(Uuid::from_u128(id)),
+            kind: Kind::Answers,
+            swarm: config.swarm,
+            from: delivery_of(&config.node),
+            role: None,
+            target: delivery_of(to),
+            handler: name("answers"),
+            token: None,
+            reply_to: None,
+            class: Class::BestEffort,
+            lane,
+            issued_at_ms: now.unix_ms,
+            ttl_ms: ANSWER_TTL_MS,
+            proof: None,
+            content: encode(frame),
+        };
+        let seal = SealHeader {
+            to_boot,
+            seq,
+            outbox: None,
+        };
+        Some(WirePacket { seal, packet })
+    }
+}
+
+/// How long a sealed answer is good: its sender asks again long before.
+const ANSWER_TTL_MS: u64 = 10_000;
+
+/// Whose word a sealed answer is. No agent: it is told by the packet's kind.
+fn delivery_of(node: &NodeId) -> Address {
+    Address::new(name("delivery"), node.clone())
+}
+
+fn name<T: FromStr<Err: fmt::Debug>>(text: &str) -> T {
+    text.parse().expect("a word is a name")
 }
 
 /// Whether the packet was sealed for this node. A number counts between its sender and its receiver:

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use skep_packet::{
     AgentCard, AgentHealth, BootId, Class, Descriptor, Destination, Frame, HandlerName, Kind, Lane,
     NodeId, Now, OutboxMark, Packet, PacketId, Refusal, Refused, Scope, ServedRole, SwarmId,
-    WirePacket,
+    WirePacket, decode, limits::FRAME_BYTES_MAX,
 };
 use uuid::Uuid;
 
@@ -142,6 +142,8 @@ pub(super) struct Pair {
     pub(super) held_frames: Vec<Frame>,
     /// Row deletions do not reach the disk.
     pub(super) keep_rows: bool,
+    /// There is no connection but through a third node.
+    pub(super) relayed: bool,
 }
 
 fn config(idx: usize, boot: BootId) -> DeliveryConfig {
@@ -176,6 +178,7 @@ fn entry(idx: usize, boot: BootId, agents: &[(&str, &str)], alive: bool) -> Node
         boot,
         version: 1,
         addresses: Vec::new(),
+        hub: None,
         labels: BTreeMap::new(),
         agents: agents.iter().map(card).collect(),
         load: 0,
@@ -217,6 +220,7 @@ impl Pair {
             hold_frames: false,
             held_frames: Vec::new(),
             keep_rows: false,
+            relayed: false,
         };
         pair.serve(1, &[("a", "work")]);
         pair
@@ -239,6 +243,7 @@ impl Pair {
                 Input::PeerUp {
                     node: n(other),
                     boot,
+                    relayed: self.relayed,
                 },
             );
         }
@@ -328,13 +333,16 @@ impl Pair {
             Output::Transmit { to, wire } => {
                 assert_eq!(to, n(1 - idx));
                 let side = &mut self.sides[idx];
-                side.n_transmitted += 1;
-                side.targets.push(wire.packet.target.to_string());
+                if wire.packet.kind != Kind::Answers {
+                    side.n_transmitted += 1;
+                    side.targets.push(wire.packet.target.to_string());
+                }
                 if self.connected && !self.drop_packets {
                     self.arrive(1 - idx, wire);
                 }
             }
             Output::Frame { frame, .. } => {
+                assert!(!self.relayed, "a frame has no way");
                 self.sides[idx].n_frames += 1;
                 if self.hold_frames {
                     self.held_frames.push(frame);
@@ -386,6 +394,18 @@ impl Pair {
     }
 
     fn arrive(&mut self, to: usize, wire: WirePacket) {
+        if wire.packet.kind == Kind::Answers {
+            assert!(
+                self.relayed,
+                "nothing is answered by packets over a connection"
+            );
+            let is_good = wire.seal.to_boot == self.sides[to].boot && !self.drop_frames;
+            if is_good {
+                let frame = decode(&wire.packet.content, FRAME_BYTES_MAX).unwrap();
+                self.frame(to, frame);
+            }
+            return;
+        }
         let (from, boot) = (n(1 - to), self.sides[1 - to].boot);
         let (lane, seq) = (wire.packet.lane, wire.seal.seq);
         let input = if wire.seal.to_boot == self.sides[to].boot {

@@ -5,7 +5,7 @@ use skep_packet::{MemberState, NodeId, NodeVersion, Now, Rumor};
 use super::{
     super::{
         config::{RUMORS_PER_FRAME_MAX, VERSION_BELIEVED_MAX},
-        member::Belief,
+        member::{Belief, Member, is_live},
         table::Merged,
     },
     Membership, Output,
@@ -20,7 +20,14 @@ impl Membership {
         self.gossip.news(node);
         match fact.state {
             MemberState::Suspect => {
-                let suspicion = self.config.suspicion(self.table.n_live() + 1);
+                let is_judged_here = self
+                    .table
+                    .get(node)
+                    .is_none_or(|member| member.is_judged_by(&self.own));
+                let mut suspicion = self.config.suspicion(self.table.n_live() + 1);
+                if !is_judged_here {
+                    suspicion = suspicion.max(self.config.hub_grace);
+                }
                 self.suspects
                     .entry(node.clone())
                     .or_insert(now.mono_after(suspicion));
@@ -40,6 +47,26 @@ impl Membership {
                 state: fact.state,
             };
             self.outputs.push_back(changed);
+        }
+        if !is_live(fact.state) {
+            self.hub_lost(now, node);
+        }
+    }
+
+    /// Whoever was reached through a hub that is gone has some time to name another one.
+    fn hub_lost(&mut self, now: Now, hub: &NodeId) {
+        let behind = |(_, member): &(&NodeId, &Member)| {
+            member.hub.as_ref() == Some(hub) && member.connected.is_none()
+        };
+        let lost: Vec<(NodeId, u64)> = self
+            .table
+            .live()
+            .filter(behind)
+            .map(|(node, member)| (node.clone(), member.belief.incarnation))
+            .collect();
+        for (node, incarnation) in lost {
+            let state = MemberState::Suspect;
+            self.believe(now, &node, Belief { incarnation, state });
         }
     }
 
@@ -82,12 +109,13 @@ impl Membership {
         }
     }
 
-    pub(super) fn held(&mut self, node: &NodeId, version: u64) {
+    pub(super) fn held(&mut self, node: &NodeId, version: u64, hub: Option<NodeId>) {
         self.fetches.held(node, version);
         if let Some(member) = self.table.get_mut(node)
             && version > member.held
         {
             member.held = version;
+            member.hub = hub;
             self.gossip.news(node);
         }
     }

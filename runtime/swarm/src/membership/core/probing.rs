@@ -56,7 +56,11 @@ impl Membership {
         if target == self.own {
             return self.ack(asker.clone(), asker_probe, target);
         }
-        if self.table.get(&target).is_none() {
+        let judged = self
+            .table
+            .get(&target)
+            .is_some_and(|member| member.is_judged_by(&self.own));
+        if !judged {
             return;
         }
         let relayed = Relayed {
@@ -73,11 +77,20 @@ impl Membership {
     /// Probes the next member of the round.
     pub(super) fn probe_next(&mut self, now: Now) {
         while let Some(node) = self.round.pop() {
-            if self.table.get(&node).is_some_and(|member| member.is_live()) {
+            let is_mine = self
+                .table
+                .get(&node)
+                .is_some_and(|member| member.is_live() && member.is_judged_by(&self.own));
+            if is_mine {
                 return self.probe(now, &node);
             }
         }
-        self.round = self.table.live().map(|(node, _)| node.clone()).collect();
+        let own = &self.own;
+        let mine = self
+            .table
+            .live()
+            .filter(|(_, member)| member.is_judged_by(own));
+        self.round = mine.map(|(node, _)| node.clone()).collect();
         self.round.shuffle(&mut self.rng);
         if let Some(node) = self.round.pop() {
             self.probe(now, &node);

@@ -6,7 +6,10 @@ use rand::seq::IteratorRandom;
 use skep_packet::{Frame, MemberState, NodeId, NodeVersion, Now};
 
 use super::{
-    super::config::{GOSSIP_FANOUT, RUMORS_PER_GOSSIP_MAX},
+    super::{
+        config::{GOSSIP_FANOUT, RUMORS_PER_GOSSIP_MAX},
+        member::Member,
+    },
     Membership, Output,
     facts::{belief, node_version, rumor},
 };
@@ -17,7 +20,12 @@ const LONELY_DIAL_PERIOD: Duration = Duration::from_secs(1);
 impl Membership {
     /// Random live members, connected ones where there are any, never `except`.
     pub(super) fn random_live(&mut self, n: usize, except: &NodeId) -> Vec<NodeId> {
-        let live = || self.table.live().filter(|(node, _)| *node != except);
+        let own = &self.own;
+        let live = || {
+            let reached = |(_, member): &(&NodeId, &Member)| member.is_judged_by(own);
+            let live = self.table.live().filter(reached);
+            live.filter(|(node, _)| *node != except)
+        };
         let connected = live().filter(|(_, member)| member.connected.is_some());
         let mut picked: Vec<NodeId> = connected
             .map(|(node, _)| node.clone())
@@ -59,10 +67,11 @@ impl Membership {
         for node in self.table.forget_dead(now.mono_ns.saturating_sub(kept_ns)) {
             self.gossip.forget(&node);
         }
+        let own = &self.own;
         let alive = self
             .table
             .live()
-            .filter(|(_, m)| m.belief.state == MemberState::Alive);
+            .filter(|(_, m)| m.belief.state == MemberState::Alive && m.is_judged_by(own));
         if let Some(node) = alive.map(|(node, _)| node.clone()).choose(&mut self.rng) {
             self.push_pull(&node);
         }

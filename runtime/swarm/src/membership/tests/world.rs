@@ -24,14 +24,28 @@ struct Node {
     version: u64,
     held: BTreeMap<NodeId, u64>,
     clock_ms: i64,
+    /// Whom it can dial, where it accepts no connection itself.
+    dials: Option<Vec<usize>>,
+    hub: Option<usize>,
 }
 
 #[derive(Debug)]
 enum Event {
-    Frame { from: usize, frame: Frame },
-    Up { peer: usize },
-    Down { peer: usize },
-    Held { node: NodeId, version: u64 },
+    Frame {
+        from: usize,
+        frame: Frame,
+    },
+    Up {
+        peer: usize,
+    },
+    Down {
+        peer: usize,
+    },
+    Held {
+        node: NodeId,
+        version: u64,
+        hub: Option<usize>,
+    },
 }
 
 pub(super) struct World {
@@ -87,6 +101,8 @@ impl World {
                 version: 1,
                 held,
                 clock_ms: 0,
+                dials: None,
+                hub: None,
             });
             world.input(idx, Input::OwnVersion(1));
         }
@@ -120,6 +136,13 @@ impl World {
         for idx in 1..self.nodes.len() {
             self.input(idx, Input::Enrolled(vec![name(0)]));
         }
+    }
+
+    /// The node accepts no connection, and can dial these only.
+    pub(super) fn only_dials(&mut self, idx: usize, reached: &[usize]) {
+        self.nodes[idx].dials = Some(reached.to_vec());
+        let enrolled = reached.iter().map(|node| name(*node)).collect();
+        self.input(idx, Input::Enrolled(enrolled));
     }
 
     // === what happens ===
@@ -212,8 +235,18 @@ impl World {
             && !self.cut.contains(&(a.min(b), a.max(b)))
     }
 
+    fn is_connected(&self, a: usize, b: usize) -> bool {
+        self.connected.contains(&(a.min(b), a.max(b)))
+    }
+
+    /// `a` dials `b`, unless they are connected.
     fn connect(&mut self, a: usize, b: usize) -> bool {
         if !self.reachable(a, b) {
+            return false;
+        }
+        let reaches = self.nodes[a].dials.as_ref();
+        let is_let = reaches.is_none_or(|reached| reached.contains(&b));
+        if !self.is_connected(a, b) && (!is_let || self.nodes[b].dials.is_some()) {
             return false;
         }
         if self.connected.insert((a.min(b), a.max(b))) {
@@ -268,7 +301,8 @@ impl World {
                 self.nodes[from].held.get(&node).copied()
             };
             if let Some(version) = version {
-                self.later(3 * LATENCY_NS, idx, Event::Held { node, version });
+                let hub = self.nodes[index_of(&node)].hub;
+                self.later(3 * LATENCY_NS, idx, Event::Held { node, version, hub });
             }
         }
     }
@@ -277,6 +311,7 @@ impl World {
         if !self.nodes[to].up {
             return;
         }
+        let is_link = matches!(event, Event::Up { .. } | Event::Down { .. });
         let input = match event {
             Event::Frame { from, .. } if !self.reachable(from, to) => return,
             Event::Frame { from, frame } => match frame {
@@ -300,13 +335,32 @@ impl World {
                 }
             }
             Event::Down { peer } => Input::PeerDown { node: name(peer) },
-            Event::Held { node, version } => {
+            Event::Held { node, version, hub } => {
                 let held = self.nodes[to].held.entry(node.clone()).or_default();
                 *held = version.max(*held);
-                Input::Held { node, version }
+                let hub = hub.map(name);
+                Input::Held { node, version, hub }
             }
         };
         self.input(to, input);
+        if is_link {
+            self.choose_hub(to);
+        }
+    }
+
+    /// A node that only dials out names whom it is connected to.
+    fn choose_hub(&mut self, idx: usize) {
+        let Some(reached) = self.nodes[idx].dials.clone() else {
+            return;
+        };
+        let is_kept = self.nodes[idx]
+            .hub
+            .is_some_and(|hub| self.is_connected(idx, hub));
+        if !is_kept {
+            let next = reached.iter().find(|node| self.is_connected(idx, **node));
+            self.nodes[idx].hub = next.copied();
+            self.bump_version(idx);
+        }
     }
 
     /// Jumps to the next thing that happens, not beyond `until_ns`.
