@@ -15,10 +15,6 @@ use skep_packet::{
 /// `mailbox_full` until old ids have expired, so their senders come again. About 100 bytes each.
 pub const IDS_MAX: usize = 1_000_000;
 
-/// Boots of one sender whose ids are kept: the current one, and the last for what is still on its
-/// way.
-const BOOTS_PER_SENDER: usize = 2;
-
 type Key = (PacketId, AgentName);
 
 /// The ids that one boot of a sender used on one lane.
@@ -90,19 +86,17 @@ impl AcceptedIds {
         self.n
     }
 
-    fn lane(&mut self, arrival: Arrival<'_>) -> &mut LaneIds {
+    /// A boot of a sender is kept as long as one of its packets might still be valid: somebody may
+    /// have a copy of it, however often the sender was started since.
+    fn lane(&mut self, arrival: Arrival<'_>, now_ns: u64) -> &mut LaneIds {
         let boots = self.senders.entry(arrival.sender.clone()).or_default();
         let idx = match boots.iter().position(|ids| ids.boot == arrival.boot) {
             Some(idx) => idx,
             None => {
-                if boots.len() >= BOOTS_PER_SENDER {
-                    let gone = boots.remove(0);
-                    self.n -= gone
-                        .lanes
-                        .iter()
-                        .map(|lane| lane.order.len())
-                        .sum::<usize>();
+                for lane in boots.iter_mut().flat_map(|ids| &mut ids.lanes) {
+                    self.n -= lane.prune(now_ns);
                 }
+                boots.retain(|ids| ids.lanes.iter().any(|lane| !lane.order.is_empty()));
                 boots.push(BootIds {
                     boot: arrival.boot,
                     lanes: Default::default(),
@@ -126,7 +120,7 @@ impl AcceptedIds {
         now: Now,
     ) -> Seen {
         let is_full = self.n >= IDS_MAX;
-        let ids = self.lane(arrival);
+        let ids = self.lane(arrival, now.mono_ns);
         ids.newest = ids.newest.max(arrival.seq);
         let n_pruned = ids.prune(now.mono_ns);
         let seen = match ids.known.entry((id, agent.clone())) {
@@ -150,7 +144,41 @@ impl AcceptedIds {
 
     /// The mailbox refused it: it may come again.
     pub(super) fn forget(&mut self, arrival: Arrival<'_>, id: PacketId, agent: &AgentName) {
-        let ids = self.lane(arrival);
+        let ids = self.lane(arrival, 0);
         ids.known.remove(&(id, agent.clone()));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_copy_from_before_several_starts_of_its_sender_is_known() {
+        let (mut ids, sender) = (AcceptedIds::default(), NodeId::new("n0").unwrap());
+        let agent = AgentName::new("a").unwrap();
+        let mut take = |boot: u128, id: u128, mono_ns: u64| {
+            let unix_ms = 1_700_000_000_000;
+            let arrival = Arrival {
+                sender: &sender,
+                boot: BootId(Uuid::from_u128(boot)),
+                lane: Lane::Command,
+                seq: 7,
+            };
+            let id = PacketId(Uuid::from_u128(id));
+            let seen = ids.take(arrival, id, &agent, 10_000, Now { mono_ns, unix_ms });
+            (seen, ids.len())
+        };
+        for boot in 1..=5 {
+            let n = usize::try_from(boot).unwrap();
+            assert_eq!(take(boot, boot, 1), (Seen::New, n));
+        }
+        for boot in 1..=5 {
+            assert_eq!(take(boot, boot, 2), (Seen::Before, 5));
+        }
+        // Once none of them can be valid any more they go.
+        assert_eq!(take(6, 6, 71_000_000_000), (Seen::New, 1));
     }
 }
