@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 
+use serde_json::Value;
 use skep_packet::{AgentName, RoleBinding};
 
 use super::*;
@@ -22,12 +23,12 @@ fn kinds_are_sorted_and_unique_and_names() {
 #[test]
 fn every_role_has_its_handler() {
     for spec in specs() {
-        let handlers = (spec.handlers)();
+        let handlers = (spec.handlers)(&Value::Null);
         for role in spec.roles {
             let binding: RoleBinding = role.parse().unwrap();
             let has = handlers
                 .iter()
-                .any(|handler| handler.name == binding.handler.as_str());
+                .any(|handler| handler.name == binding.handler);
             assert!(has, "{}: {role}", spec.kind);
         }
     }
@@ -36,8 +37,11 @@ fn every_role_has_its_handler() {
 #[test]
 fn handlers_are_unique() {
     for spec in specs() {
-        let handlers = (spec.handlers)();
-        let names: BTreeSet<&str> = handlers.iter().map(|handler| handler.name).collect();
+        let handlers = (spec.handlers)(&Value::Null);
+        let names: BTreeSet<&str> = handlers
+            .iter()
+            .map(|handler| handler.name.as_str())
+            .collect();
         assert_eq!(names.len(), handlers.len(), "{}", spec.kind);
     }
 }
@@ -50,7 +54,7 @@ fn every_role_that_is_used_is_served_by_somebody() {
         .map(|role| role.parse::<RoleBinding>().unwrap().role.to_string())
         .collect();
     for spec in specs() {
-        for used in spec.uses {
+        for used in spec.uses.iter().filter(|used| !used.default.is_empty()) {
             assert!(
                 served.contains(used.default),
                 "{} uses {}",
@@ -68,10 +72,10 @@ fn schemas_are_those_of_objects_and_know_the_keys_that_uses_name() {
         assert_eq!(schema["type"], "object", "{}: {schema}", spec.kind);
         let properties = schema["properties"].as_object();
         let knows = |key: &str| properties.is_some_and(|keys| keys.contains_key(key));
-        for used in spec.uses {
-            for key in [used.config_key, used.enabled_by] {
-                assert!(key.is_empty() || knows(key), "{} has no {key}", spec.kind);
-            }
+        let used = spec.uses.iter();
+        let keys = used.flat_map(|used| [used.config_key, used.enabled_by]);
+        for key in keys.chain((spec.handlers_key)()) {
+            assert!(key.is_empty() || knows(key), "{} has no {key}", spec.kind);
         }
         assert_eq!(
             schema["additionalProperties"], false,

@@ -1,5 +1,7 @@
 //! Who may call a handler.
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Deserialize;
 use skep_packet::{Address, Level};
 
 /// Who stands behind a packet, checked before it reaches a mailbox.
@@ -17,10 +19,18 @@ pub enum Principal {
 }
 
 /// Who may call a handler. The default admits nobody.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct Access {
+    /// Every agent of an enrolled node may call it.
     agents: bool,
+    /// The least level of an operator who may call it; no operator may unless it is set.
+    #[schemars(schema_with = "level")]
     operators: Option<Level>,
+}
+
+fn level(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": ["string", "null"], "enum": ["viewer", "operator", "admin", null] })
 }
 
 impl Access {
@@ -81,6 +91,21 @@ mod tests {
         assert!(!Access::default().admits(&operator(Level::Admin)));
         assert!(Access::agents().admits(&agent));
         assert!(!Access::agents().admits(&operator(Level::Admin)));
+    }
+
+    #[test]
+    fn a_config_admits_whom_it_names_and_nobody_else() {
+        let check = |text: &str, expected: Option<Access>| {
+            assert_eq!(serde_json::from_str(text).ok(), expected, "{text}");
+        };
+        check("{}", Some(Access::default()));
+        check(r#"{"agents": true}"#, Some(Access::agents()));
+        let viewers = Access::operators(Level::Viewer);
+        check(r#"{"operators": "viewer"}"#, Some(viewers));
+        let both = Some(viewers.or_agents());
+        check(r#"{"operators": "viewer", "agents": true}"#, both);
+        check(r#"{"operators": "everybody"}"#, None);
+        check(r#"{"people": "viewer"}"#, None);
     }
 
     #[test]

@@ -36,6 +36,7 @@ pub struct Ctx<A: Agent> {
 struct Inner {
     address: Address,
     port: Arc<dyn NodePort>,
+    beacon: Duration,
     tasks: TaskTracker,
     stop: CancellationToken,
     transactions: Mutex<()>,
@@ -63,6 +64,7 @@ impl<A: Agent> Ctx<A> {
     pub(crate) fn new(
         address: Address,
         port: Arc<dyn NodePort>,
+        beacon: Duration,
         tasks: TaskTracker,
         stop: CancellationToken,
         events: mpsc::Sender<A::Event>,
@@ -73,6 +75,7 @@ impl<A: Agent> Ctx<A> {
             inner: Arc::new(Inner {
                 address,
                 port,
+                beacon,
                 tasks,
                 stop,
                 transactions,
@@ -98,6 +101,12 @@ impl<A: Agent> Ctx<A> {
     #[must_use]
     pub fn home(&self) -> Option<PathBuf> {
         self.inner.port.home()
+    }
+
+    /// The time between two signs of life that its supervisor expects.
+    #[must_use]
+    pub fn beacon(&self) -> Duration {
+        self.inner.beacon
     }
 
     /// Both clocks, now.

@@ -106,6 +106,10 @@ pub enum AgentError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Its work is done: it ends by itself, in order. No failure: what follows is what the restart
+    /// policy says of a normal end.
+    #[error("it has ended")]
+    Ended,
     /// Something outside the swarm failed: a listener, a command, a directory.
     #[error("could not {step}")]
     Outside {

@@ -38,6 +38,8 @@ pub struct Delivery {
 pub struct Request<T> {
     /// The packet's id, the same over every retry.
     pub id: PacketId,
+    /// The handler it names.
+    pub handler: HandlerName,
     /// The agent that sent it.
     pub from: Address,
     /// Who stands behind it.
@@ -54,6 +56,8 @@ pub struct Request<T> {
     pub session_key: Option<SessionKey>,
     /// Whether it answers an ask that had ended already.
     pub late: bool,
+    /// Whether it is kept by its sender until the handler's transaction has committed.
+    pub durable: bool,
     /// The content as it came, for whoever keeps what was signed.
     pub bytes: Bytes,
     /// What it says.
@@ -65,6 +69,7 @@ impl Request<()> {
         let packet = &delivery.packet;
         Self {
             id: packet.id,
+            handler: packet.handler.clone(),
             from: packet.from.clone(),
             principal: delivery.principal.clone(),
             role: packet.role.clone(),
@@ -73,6 +78,7 @@ impl Request<()> {
             proof: packet.proof.clone(),
             session_key: delivery.session_key.clone(),
             late: delivery.late,
+            durable: delivery.durable.is_some(),
             bytes: packet.content.clone(),
             content: (),
         }
@@ -141,6 +147,7 @@ impl<T> Request<T> {
     pub fn with<U>(self, content: U) -> Request<U> {
         Request {
             id: self.id,
+            handler: self.handler,
             from: self.from,
             principal: self.principal,
             role: self.role,
@@ -149,6 +156,7 @@ impl<T> Request<T> {
             proof: self.proof,
             session_key: self.session_key,
             late: self.late,
+            durable: self.durable,
             bytes: self.bytes,
             content,
         }

@@ -77,6 +77,7 @@ pub(crate) async fn run<A: Agent>(runtime: AgentRuntime) -> Exit {
         stop,
         beacon,
     } = runtime;
+    let handlers = A::handlers().with_config(&config);
     let agent = match build::<A>(config) {
         Ok(agent) => agent,
         Err(error) => return Exit::Failed(error),
@@ -86,7 +87,14 @@ pub(crate) async fn run<A: Agent>(runtime: AgentRuntime) -> Exit {
     let work = CancellationToken::new();
     // Dropped on every way out, a panic too: the agent's tasks end with it.
     let _work = work.clone().drop_guard();
-    let ctx = Ctx::new(address, port, tasks.clone(), work.clone(), events_tx);
+    let ctx = Ctx::new(
+        address,
+        port,
+        beacon,
+        tasks.clone(),
+        work.clone(),
+        events_tx,
+    );
     let mut ticks = interval(beacon / 2);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let pulse = Pulse {
@@ -97,7 +105,7 @@ pub(crate) async fn run<A: Agent>(runtime: AgentRuntime) -> Exit {
     let mut task = Task {
         agent,
         ctx,
-        handlers: A::handlers(),
+        handlers,
         pulse,
         mailbox,
         events,
@@ -110,9 +118,9 @@ pub(crate) async fn run<A: Agent>(runtime: AgentRuntime) -> Exit {
     tasks.close();
     let ended = timeout(STOP_TIME_MAX, tasks.wait()).await.is_ok();
     match result {
+        Ok(()) | Err(AgentError::Ended) if stopped && ended => Exit::Stopped,
+        Ok(()) | Err(AgentError::Ended) => Exit::Unstopped,
         Err(error) => Exit::Failed(error),
-        Ok(()) if stopped && ended => Exit::Stopped,
-        Ok(()) => Exit::Unstopped,
     }
 }
 
@@ -223,6 +231,9 @@ impl<A: Agent> Task<A> {
                     .during(call)
                     .await
                     .unwrap_or_else(|| Err(late()))?;
+                if tx.is_empty() && delivery.durable.is_none() {
+                    return Ok(());
+                }
                 // Nobody waits for the ticket here: packets of the transaction do, and a commit
                 // that fails stops the node.
                 self.ctx.enqueue(tx, delivery.durable.clone()).await?;

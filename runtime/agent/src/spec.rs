@@ -21,11 +21,12 @@ pub enum RestartPolicy {
 /// A role that an agent sends to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleUse {
-    /// The config key that overrides it; empty where there is none.
+    /// The config key that overrides it, or holds a list of roles where there is no default; empty
+    /// where there is none.
     pub config_key: &'static str,
     /// The config key that switches the use off when it is false; empty where there is none.
     pub enabled_by: &'static str,
-    /// The role unless the directive says otherwise.
+    /// The role unless the directive says otherwise; empty where only the directive knows.
     pub default: &'static str,
 }
 
@@ -44,8 +45,10 @@ pub struct AgentSpec {
     pub restart: RestartPolicy,
     /// Packets that may wait for it; at the bound a sender is told `mailbox_full`.
     pub mailbox_max: usize,
-    /// Its handlers.
-    pub handlers: fn() -> Vec<HandlerInfo>,
+    /// Its handlers with this config; with null those that it has in any case.
+    pub handlers: fn(&Value) -> Vec<HandlerInfo>,
+    /// The config key that names more handlers, where there is one.
+    pub handlers_key: fn() -> Option<&'static str>,
     /// The JSON Schema of its config.
     pub schema: fn() -> Value,
     /// Checks a config without starting anything.
@@ -65,7 +68,8 @@ impl AgentSpec {
             uses: A::USES,
             restart: A::RESTART,
             mailbox_max: A::MAILBOX_MAX,
-            handlers: || A::handlers().infos(),
+            handlers: |config| A::handlers().with_config(config).infos(),
+            handlers_key: || A::handlers().config_key(),
             schema: || {
                 serde_json::to_value(schemars::schema_for!(A::Config)).expect("a schema is JSON")
             },

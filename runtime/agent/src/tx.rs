@@ -134,6 +134,11 @@ impl Tx {
         self.port.now()
     }
 
+    /// Whether there is nothing to commit.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.buffer.writes.is_empty() && self.buffer.outgoing.is_empty()
+    }
+
     pub(crate) fn into_buffer(self, settles: Option<DurableRef>) -> TxBuffer {
         TxBuffer {
             settles,

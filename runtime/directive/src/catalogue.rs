@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 use skep_packet::{RoleBinding, RolePattern};
 
+use crate::value::Node;
+
 /// Every kind of agent that may be named, and what a node brings along.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Catalogue {
@@ -29,6 +31,8 @@ pub struct AgentKind {
     pub serves: Vec<String>,
     /// Handlers it has, beside those named in `serves`.
     pub handlers: Vec<String>,
+    /// The config key of an object whose keys are handlers too.
+    pub handlers_key: Option<String>,
     /// Roles it sends to.
     pub uses: Vec<RoleUse>,
 }
@@ -36,9 +40,10 @@ pub struct AgentKind {
 /// A role that an agent sends to, and the config keys that change it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RoleUse {
-    /// The role asked for where the config says nothing.
+    /// The role asked for where the config says nothing; empty for none.
     pub role: String,
-    /// The config key that names another role, such as `oracle_role`.
+    /// The config key that names another role, such as `oracle_role`; where there is none by default,
+    /// a list of roles.
     pub config_key: Option<String>,
     /// The config key that turns the use off when false or 0, such as `enable_oracle`.
     pub switch: Option<String>,
@@ -66,6 +71,7 @@ impl AgentKind {
             config_schema,
             serves: Vec::new(),
             handlers: Vec::new(),
+            handlers_key: None,
             uses: Vec::new(),
         }
     }
@@ -84,6 +90,13 @@ impl AgentKind {
         self
     }
 
+    /// Names the config key of an object whose keys are handlers too.
+    #[must_use]
+    pub fn handling_by(mut self, config_key: &str) -> Self {
+        self.handlers_key = Some(config_key.to_owned());
+        self
+    }
+
     /// Adds a role it sends to.
     #[must_use]
     pub fn using(mut self, role_use: RoleUse) -> Self {
@@ -91,14 +104,19 @@ impl AgentKind {
         self
     }
 
-    /// Its handlers, each once, those of its default roles first.
-    pub(crate) fn all_handlers(&self) -> Vec<&str> {
+    /// Its handlers with this config, each once, those of its default roles first.
+    pub(crate) fn all_handlers<'a>(&'a self, config: Option<&'a Node>) -> Vec<&'a str> {
         let of_roles = self
             .serves
             .iter()
             .filter_map(|binding| Some(binding.split_once('@')?.1));
+        let key = self.handlers_key.as_deref();
+        let named = key.and_then(|key| config?.get(key)?.as_object());
+        let named = named.into_iter().flat_map(|object| &object.members);
+        let named = named.map(|member| member.key.as_str());
         let mut out: Vec<&str> = Vec::new();
-        for handler in of_roles.chain(self.handlers.iter().map(String::as_str)) {
+        let fixed = self.handlers.iter().map(String::as_str);
+        for handler in of_roles.chain(fixed).chain(named) {
             if !out.contains(&handler) {
                 out.push(handler);
             }

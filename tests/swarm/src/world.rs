@@ -320,11 +320,12 @@ impl Drop for Host {
 pub fn live(text: String, specs: &[AgentSpec]) -> LiveDirective {
     let kind = |spec: &AgentSpec| {
         let serves = spec.roles.iter().map(|&role| role.to_owned()).collect();
-        let handlers = (spec.handlers)();
-        let handlers = handlers.iter().map(|handler| handler.name.to_owned());
+        let handlers = (spec.handlers)(&serde_json::Value::Null);
+        let handlers = handlers.iter().map(|handler| handler.name.to_string());
         AgentKind {
             serves,
             handlers: handlers.collect(),
+            handlers_key: (spec.handlers_key)().map(str::to_owned),
             ..AgentKind::new(spec.kind, spec.summary, (spec.schema)())
         }
     };

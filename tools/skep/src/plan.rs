@@ -69,7 +69,7 @@ pub(crate) fn catalogue() -> Catalogue {
 }
 
 fn kind(spec: &AgentSpec) -> AgentKind {
-    let handlers = (spec.handlers)();
+    let handlers = (spec.handlers)(&Value::Null);
     let role_use = |used: &skep_agent::RoleUse| {
         let some = |key: &str| (!key.is_empty()).then(|| key.to_owned());
         RoleUse {
@@ -82,8 +82,9 @@ fn kind(spec: &AgentSpec) -> AgentKind {
         serves: spec.roles.iter().map(|&role| role.to_owned()).collect(),
         handlers: handlers
             .iter()
-            .map(|handler| handler.name.to_owned())
+            .map(|handler| handler.name.to_string())
             .collect(),
+        handlers_key: (spec.handlers_key)().map(str::to_owned),
         uses: spec.uses.iter().map(role_use).collect(),
         ..AgentKind::new(spec.kind, spec.summary, (spec.schema)())
     }

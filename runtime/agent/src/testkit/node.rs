@@ -104,6 +104,7 @@ struct State {
     fail_commits: bool,
     door: Option<Arc<dyn Door>>,
     steward: Option<Arc<dyn Stewardship>>,
+    beacon: Option<Duration>,
 }
 
 impl std::fmt::Debug for FakeNode {
@@ -155,6 +156,14 @@ impl FakeNode {
 
     pub(super) fn lend_steward(&self, steward: Arc<dyn Stewardship>) {
         self.state().steward = Some(steward);
+    }
+
+    pub(super) fn set_beacon(&self, beacon: Duration) {
+        self.state().beacon = Some(beacon);
+    }
+
+    pub(super) fn beacon(&self) -> Option<Duration> {
+        self.state().beacon
     }
 
     pub(super) fn fail_commits(&self) {

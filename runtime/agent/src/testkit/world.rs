@@ -294,6 +294,11 @@ impl Stage {
         });
     }
 
+    /// The time between two signs of life, as a directive would set it.
+    pub fn beacon(&self, beacon: Duration) {
+        self.node.set_beacon(beacon);
+    }
+
     /// Gives the agent what only a node's steward has.
     pub fn steward(&self, steward: Arc<dyn Stewardship>) {
         self.node.lend_steward(steward);
@@ -316,7 +321,7 @@ fn launch<A: Agent>(node: &Arc<FakeNode>, address: &Address, config: &Value) -> 
         mailbox: packets,
         status: status.clone(),
         stop: stop.clone(),
-        beacon: BEACON_DEFAULT,
+        beacon: node.beacon().unwrap_or(BEACON_DEFAULT),
     };
     #[expect(
         clippy::disallowed_methods,
@@ -437,7 +442,7 @@ impl<A: Agent> Incoming<'_, A> {
     /// Where the agent has ended, or its access rules refuse the caller (see
     /// [`Incoming::refusal`]).
     pub async fn deliver(self) {
-        let infos = A::handlers().infos();
+        let infos = A::handlers().with_config(&self.world.config).infos();
         let packet = &self.delivery.packet;
         admit(&infos, &packet.handler, &self.delivery.principal).expect("the caller is admitted");
         let mailbox = self.world.running.mailbox.clone();
@@ -450,7 +455,7 @@ impl<A: Agent> Incoming<'_, A> {
     /// Why a node would refuse it, if it would.
     #[must_use]
     pub fn refusal(self) -> Option<Refusal> {
-        let infos = A::handlers().infos();
+        let infos = A::handlers().with_config(&self.world.config).infos();
         admit(
             &infos,
             &self.delivery.packet.handler,

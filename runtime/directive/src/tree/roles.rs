@@ -29,18 +29,22 @@ impl Tree<'_> {
         };
         self.check_against(&envelope::service_manager(), listed, "service-manager");
         let mut endpoints: Vec<RolePlan> = Vec::new();
+        let server = kind.map(|kind| Server {
+            kind,
+            handlers: kind.all_handlers(node.get("config")),
+        });
         for entry in listed.as_list().unwrap_or_default() {
-            self.entry(entry, kind, &mut endpoints);
+            self.entry(entry, server.as_ref(), &mut endpoints);
         }
         endpoints
     }
 
-    fn entry(&mut self, entry: &Node, kind: Option<&AgentKind>, endpoints: &mut Vec<RolePlan>) {
+    fn entry(&mut self, entry: &Node, server: Option<&Server>, endpoints: &mut Vec<RolePlan>) {
         let scope = self.scope(entry);
         let is_true = |node: Option<&Node>| node.and_then(Node::as_bool).unwrap_or(false);
         for (text, value) in entry.get("role").map(texts).unwrap_or_default() {
             for part in text.split(',') {
-                let Some(binding) = self.binding(part.trim(), value, kind) else {
+                let Some(binding) = self.binding(part.trim(), value, server) else {
                     continue;
                 };
                 let served =
@@ -72,7 +76,7 @@ impl Tree<'_> {
         &mut self,
         text: &str,
         value: &Node,
-        kind: Option<&AgentKind>,
+        server: Option<&Server>,
     ) -> Option<RoleBinding> {
         // A role with a mistake in its handler counts as served: one mistake, one finding.
         let role = text.split('@').next();
@@ -84,15 +88,14 @@ impl Tree<'_> {
                 let message = error.to_string();
                 self.findings.push(
                     Diagnostic::error(Code::BadRole, value.span, message)
-                        .help(role_cure(text, kind)),
+                        .help(role_cure(text, server)),
                 );
                 return None;
             }
         };
-        let Some(kind) = kind else {
+        let Some(Server { kind, handlers }) = server else {
             return Some(binding);
         };
-        let handlers = kind.all_handlers();
         let handler = binding.handler.as_str();
         if !handlers.contains(&handler) {
             let message = format!("`{}` has no handler `{handler}`", kind.name);
@@ -136,21 +139,26 @@ impl Tree<'_> {
     }
 }
 
-fn role_cure(text: &str, kind: Option<&AgentKind>) -> String {
+/// An agent that serves, and the handlers it has with its config.
+struct Server<'a> {
+    kind: &'a AgentKind,
+    handlers: Vec<&'a str>,
+}
+
+fn role_cure(text: &str, server: Option<&Server>) -> String {
     if text.contains('*') {
         return "an agent serves one role by its whole name; `*` is for those who ask".to_owned();
     }
-    let Some(kind) = kind else {
+    let Some(Server { kind, handlers }) = server else {
         return "write role@handler".to_owned();
     };
     if let Some(handler) = kind.default_handler(text) {
         return format!("write `{text}@{handler}`");
     }
-    let handlers = kind.all_handlers();
     if !text.contains('@') && RoleName::new(text).is_ok() && !handlers.is_empty() {
         return format!(
             "write `{text}@` and one of its handlers: {}",
-            listed(&handlers)
+            listed(handlers)
         );
     }
     "write role@handler, several separated by commas".to_owned()

@@ -3,11 +3,8 @@
 use serde_json::Value;
 use skep_packet::{RoleName, RolePattern};
 
-use super::Tree;
-use crate::{
-    AgentKind, Code, Diagnostic, RoleUse, Span,
-    value::{Kind, Node},
-};
+use super::{Tree, settings::texts};
+use crate::{AgentKind, Code, Diagnostic, RoleUse, Span, value::Node};
 
 /// A role that an agent of this directive sends to.
 pub(super) struct Used {
@@ -25,27 +22,40 @@ impl Tree<'_> {
             }
             let key = role_use.config_key.as_deref();
             let named = key.and_then(|key| node.get("config")?.get(key));
-            let (text, span) = match named.map(|value| (&value.kind, value.span)) {
-                Some((Kind::Text(text), span)) => (text.as_str(), span),
-                None => (
-                    role_use.role.as_str(),
-                    node.get("name").unwrap_or(node).span,
-                ),
-                // Turned off with null, or of a wrong type and reported.
-                Some(_) => continue,
-            };
-            match text.parse::<RolePattern>() {
-                Ok(pattern) => self.used.push(Used {
-                    pattern,
-                    span,
-                    kind: kind.name.clone(),
-                }),
-                Err(error) => {
-                    let message = error.to_string();
-                    let help = "write a role, several separated by commas, `*` for any letters";
-                    self.findings
-                        .push(Diagnostic::error(Code::BadRole, span, message).help(help));
+            match named {
+                // Only what has no role by itself may name several. There is no text where it is turned
+                // off with null, or of a wrong type and reported.
+                Some(named) if role_use.role.is_empty() => {
+                    for (text, value) in texts(named) {
+                        self.note_use(text, value.span, kind);
+                    }
                 }
+                Some(named) => {
+                    if let Some(text) = named.as_text() {
+                        self.note_use(text, named.span, kind);
+                    }
+                }
+                None if role_use.role.is_empty() => {}
+                None => {
+                    let span = node.get("name").unwrap_or(node).span;
+                    self.note_use(&role_use.role, span, kind);
+                }
+            }
+        }
+    }
+
+    fn note_use(&mut self, text: &str, span: Span, kind: &AgentKind) {
+        match text.parse::<RolePattern>() {
+            Ok(pattern) => self.used.push(Used {
+                pattern,
+                span,
+                kind: kind.name.clone(),
+            }),
+            Err(error) => {
+                let message = error.to_string();
+                let help = "write a role, several separated by commas, `*` for any letters";
+                self.findings
+                    .push(Diagnostic::error(Code::BadRole, span, message).help(help));
             }
         }
     }

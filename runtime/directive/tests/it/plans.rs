@@ -3,7 +3,7 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use skep_directive::{Code, Plan, check, json_schema};
+use skep_directive::{AgentKind, Catalogue, Code, Plan, RoleUse, check, json_schema};
 
 use crate::{
     catalogue::catalogue,
@@ -130,6 +130,72 @@ fn the_node_has_settings_of_its_own() {
 fn an_empty_list_of_roles_serves_nothing() {
     let text = r#"{"universal_id": "o", "name": "oracle", "config": {"service-manager": []}}"#;
     assert_eq!(plan(text).agents[0].endpoints, []);
+}
+
+/// An agent whose handlers and roles only its config knows.
+fn open_catalogue() -> Catalogue {
+    let list = json!({"type": "array", "items": {"type": "string"}});
+    let schema = json!({
+        "type": "object", "additionalProperties": false,
+        "properties": {"handlers": {"type": "object", "additionalProperties": true}, "uses": list}
+    });
+    let open = AgentKind::new("open", "whatever its config says", schema)
+        .handling_by("handlers")
+        .using(RoleUse::of("").named_by("uses"));
+    Catalogue {
+        kinds: vec![open],
+        own_roles: vec!["hive.rpc".to_owned()],
+        ..Catalogue::default()
+    }
+}
+
+#[test]
+fn handlers_and_roles_of_a_config_are_checked_as_those_of_a_program() {
+    let check = |config: Value, expected: &[&str]| {
+        let text = json!({"universal_id": "o", "name": "open", "config": config}).to_string();
+        let checked = check(&text, &open_catalogue());
+        let said: Vec<String> = checked
+            .diagnostics
+            .iter()
+            .map(|finding| {
+                format!(
+                    "{} {}",
+                    finding.message,
+                    finding.help.as_deref().unwrap_or("")
+                )
+            })
+            .collect();
+        let is_said = said
+            .iter()
+            .zip(expected)
+            .all(|(said, part)| said.contains(part));
+        assert!(said.len() == expected.len() && is_said, "{text}: {said:?}");
+    };
+    let serves = |binding: &str| json!([{"role": binding}]);
+    let handlers = json!({"cmd_greet": {}, "cmd_count": {}});
+    check(
+        json!({"handlers": handlers, "service-manager": serves("demo.greet@cmd_greet")}),
+        &[],
+    );
+    check(
+        json!({"handlers": handlers, "service-manager": serves("demo.greet@cmd_great")}),
+        &["no handler `cmd_great` did you mean `cmd_greet`"],
+    );
+    check(
+        json!({"service-manager": serves("demo.greet@cmd_greet")}),
+        &["no handler `cmd_greet`"],
+    );
+    check(
+        json!({"handlers": handlers, "service-manager": serves("demo.greet")}),
+        &["write `demo.greet@` and one of its handlers: `cmd_greet`"],
+    );
+    check(json!({"uses": ["hive.rpc"]}), &[]);
+    check(
+        json!({"uses": ["hive.*", "hive.alert"]}),
+        &["uses role `hive.alert`"],
+    );
+    check(json!({"uses": ["a b"]}), &["may not hold"]);
+    check(json!({}), &[]);
 }
 
 #[test]

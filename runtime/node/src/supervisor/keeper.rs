@@ -173,7 +173,7 @@ impl Keeper {
             agent: self.plan.id.clone(),
             incarnation,
             mailbox,
-            handlers: (self.spec.handlers)(),
+            handlers: (self.spec.handlers)(&config),
         };
         self.grounds.switch.mailbox_up(up).await;
         let runtime = AgentRuntime {

@@ -142,7 +142,7 @@ impl Switch {
                     mailbox
                         .handlers
                         .iter()
-                        .any(|info| info.name == packet.handler.as_str())
+                        .any(|info| info.name == packet.handler)
                 });
                 // An agent that has no handler for late answers does not want them.
                 return Ok(named.then_some(packet));
