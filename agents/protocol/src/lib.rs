@@ -6,6 +6,7 @@ pub mod alert;
 pub mod callback;
 pub mod case;
 pub mod digest;
+pub mod external;
 pub mod flag;
 pub mod oracle;
 pub mod rpc;

@@ -7,6 +7,7 @@ use skep_agent::AgentSpec;
 /// The programs of all agents, by kind in alphabetical order.
 static SPECS: &[AgentSpec] = &[
     skep_alert::SPEC,
+    skep_external::SPEC,
     skep_forensic_detective::SPEC,
     skep_log_watcher::SPEC,
     skep_oracle::SPEC,
