@@ -51,6 +51,16 @@ pub enum AuditEvent {
         /// The hash of the directive that runs from now on.
         directive: Hash,
     },
+    /// The directive's file was read again while the node ran, and is what it runs; changes made
+    /// since the last one are dropped. No operator stands behind it: whoever may write the file may.
+    Reloaded {
+        /// Whether it was done; else everything is as before.
+        is_done: bool,
+        /// What was done, or why it was not.
+        text: String,
+        /// The hash of the directive that runs from now on.
+        directive: Hash,
+    },
 }
 
 /// A command as its operator signed it.

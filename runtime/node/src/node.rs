@@ -12,7 +12,8 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 pub use self::outward::outward;
 
 use arc_swap::ArcSwapOption;
-use skep_agent::{AgentSpec, Door, Stewardship};
+use futures_util::future::BoxFuture;
+use skep_agent::{AgentSpec, Done, Door, Stewardship};
 use skep_directive::Plan;
 use skep_packet::{NodeId, SwarmId};
 use tokio::sync::{mpsc, watch};
@@ -183,6 +184,15 @@ impl Node {
     #[must_use]
     pub fn steward(&self) -> &dyn Stewardship {
         &self.steward
+    }
+
+    /// Makes another text of its directive's file what it runs: checked whole, then what differs is
+    /// stopped and started as by an operator's order, and recorded in the audit log without one. The
+    /// node's log says what came of it; so does what this returns, or why everything is as before.
+    ///
+    /// Cancel: it is done to its end all the same.
+    pub fn reload(&self, text: String) -> BoxFuture<'static, Result<Done, String>> {
+        self.steward.reload(text)
     }
 
     /// Whether its keys are made.

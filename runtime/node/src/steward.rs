@@ -17,7 +17,7 @@ use skep_agent::{AuditPage, Deed, Done, Order, SignedWord, Stewardship};
 use skep_directive::{Edit, Plan, edit};
 use skep_identity::{AuditEvent, Warrant};
 use skep_packet::{AgentName, NodeId};
-use tokio::sync::{Mutex, oneshot};
+use tokio::sync::{Mutex, MutexGuard, oneshot};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{
@@ -27,10 +27,14 @@ use crate::{
     switch,
 };
 
+use ledger::Runs;
 pub(crate) use ledger::{Ledger, text_hash};
 
 /// How long agents that an order starts may take until they are healthy.
 const HEALTHY_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Longest text of a reload that was refused, in the audit log; the node's own log has all of it.
+const REASON_CHARS_MAX: usize = 2048;
 
 /// Makes a plan of a directive's text, or says everything that is wrong with it.
 pub type ReadPlan = Arc<dyn Fn(&str) -> Result<Plan, String> + Send + Sync>;
@@ -118,6 +122,28 @@ impl Stewardship for StewardHandle {
     }
 }
 
+impl StewardHandle {
+    /// Makes a file's text what runs, to its end also when nobody waits; the node's log says what came
+    /// of it.
+    pub(crate) fn reload(&self, text: String) -> BoxFuture<'static, Result<Done, String>> {
+        let (done, answer) = oneshot::channel();
+        let steward = self.0.clone();
+        self.0.tasks.spawn(async move {
+            let result = steward.reload(text).await;
+            match &result {
+                Ok(Done { entry: None, .. }) => tracing::info!("the directive is as it was"),
+                Ok(done) => tracing::info!(what = said(done), "the directive was read again"),
+                Err(why) => tracing::error!(why, "the directive is not taken: all is as before"),
+            }
+            if done.send(result).is_err() {
+                tracing::debug!("nobody waits for the outcome of a reload");
+            }
+        });
+        let stopped = || Err("the node is stopping".to_owned());
+        async move { answer.await.unwrap_or_else(|_| stopped()) }.boxed()
+    }
+}
+
 impl NodeSteward {
     /// Ends every agent, and whatever order is under way.
     pub(crate) async fn stop(&self) {
@@ -127,44 +153,83 @@ impl NodeSteward {
         }
     }
 
-    async fn order(&self, order: Order) -> Result<Done, String> {
+    /// One change at a time; none while the node is on its way down.
+    async fn turn(&self) -> Result<(&ReadPlan, MutexGuard<'_, Ward>), String> {
         let fixed = "this node's directive is not to be changed while it runs";
         let read = self.read.as_ref().ok_or(fixed)?;
         let ward = self.ward.get().ok_or("the node is starting")?;
-        let mut ward = ward.lock().await;
+        let ward = ward.lock().await;
         if self.stopping.is_cancelled() {
             return Err("the node is stopping".to_owned());
         }
+        Ok((read, ward))
+    }
+
+    async fn order(&self, order: Order) -> Result<Done, String> {
+        let (read, mut ward) = self.turn().await?;
         let target = target(&ward.running, read, &order.deed)?;
-        let ids = |agents: &[Placed]| agents.iter().map(|agent| agent.plan.id.clone()).collect();
-        let mut done = Done {
-            stopped: ids(&target.steps.stop),
-            started: ids(&target.steps.start),
-            entry: None,
-        };
+        let mut done = target.done();
         if order.dry_run {
             return Ok(done);
         }
         let command = AuditEvent::Command(warrant(order.word));
-        let entry = self.write(&mut ward, command, None).await?;
+        let entry = self.write(&mut ward, command, Runs::AsBefore).await?;
         done.entry = Some(entry);
         let result = self.carry_out(&mut ward, &target).await;
-        let (is_done, text) = match &result {
-            Ok(()) => (true, said(&done)),
-            Err(why) => (false, why.clone()),
-        };
+        let (is_done, text) = outcome(&result, &done);
         if is_done {
-            ward.running.text = target.text;
-            ward.running.plan = target.plan;
+            ward.running = target.reached();
         }
-        let outcome = AuditEvent::Outcome {
+        let directive = text_hash(&ward.running.text);
+        let event = AuditEvent::Outcome {
             of: entry,
             is_done,
             text,
-            directive: text_hash(&ward.running.text),
+            directive,
         };
-        let text = is_done.then(|| ward.running.text.clone());
-        self.write(&mut ward, outcome, text).await?;
+        let text = ward.running.text.clone();
+        let runs = match is_done {
+            true => Runs::Changed(&text),
+            false => Runs::AsBefore,
+        };
+        self.write(&mut ward, event, runs).await?;
+        result.map(|()| done)
+    }
+
+    /// Makes the file's text what runs, whole or not at all. Changes that orders made to the last one
+    /// are dropped; a file that did not change leaves everything as it is.
+    async fn reload(&self, text: String) -> Result<Done, String> {
+        let (read, mut ward) = self.turn().await?;
+        let base = text_hash(&text);
+        if base == ward.ledger.base {
+            return Ok(Done::default());
+        }
+        let mut done = Done::default();
+        let result = match aim(&ward.running, read, text) {
+            Ok(target) => {
+                done = target.done();
+                let result = self.carry_out(&mut ward, &target).await;
+                if result.is_ok() {
+                    warn_of_settings(&ward.running.plan, &target.plan);
+                    ward.running = target.reached();
+                    ward.ledger.base = base;
+                }
+                result
+            }
+            Err(why) => Err(why),
+        };
+        let (is_done, text) = outcome(&result, &done);
+        let directive = text_hash(&ward.running.text);
+        let event = AuditEvent::Reloaded {
+            is_done,
+            text: text.chars().take(REASON_CHARS_MAX).collect(),
+            directive,
+        };
+        let runs = match is_done {
+            true => Runs::TheFile,
+            false => Runs::AsBefore,
+        };
+        done.entry = Some(self.write(&mut ward, event, runs).await?);
         result.map(|()| done)
     }
 
@@ -216,12 +281,10 @@ impl NodeSteward {
         &self,
         ward: &mut Ward,
         event: AuditEvent,
-        text: Option<String>,
+        runs: Runs<'_>,
     ) -> Result<u64, String> {
         let now_ms = self.clock.now().unix_ms;
-        let (commit, written) = ward
-            .ledger
-            .entry(&self.node, now_ms, event, text.as_deref());
+        let (commit, written) = ward.ledger.entry(&self.node, now_ms, event, runs);
         let full = |_| "the store is busy: try again".to_owned();
         self.store.commit(commit).map_err(full)?;
         let failed = || "the store took nothing".to_owned();
@@ -245,12 +308,50 @@ fn target(running: &Running, read: &ReadPlan, deed: &Deed) -> Result<Target, Str
             (text, None)
         }
     };
-    let plan = match again {
-        Some(_) => running.plan.clone(),
-        None => read(&text)?,
-    };
+    if again.is_none() {
+        return aim(running, read, text);
+    }
+    let plan = running.plan.clone();
     let steps = steps(&running.plan, &plan, again);
     Ok(Target { text, plan, steps })
+}
+
+/// What leads from what runs to another text.
+fn aim(running: &Running, read: &ReadPlan, text: String) -> Result<Target, String> {
+    let plan = read(&text)?;
+    let steps = steps(&running.plan, &plan, None);
+    Ok(Target { text, plan, steps })
+}
+
+impl Target {
+    fn done(&self) -> Done {
+        let ids = |agents: &[Placed]| agents.iter().map(|agent| agent.plan.id.clone()).collect();
+        Done {
+            stopped: ids(&self.steps.stop),
+            started: ids(&self.steps.start),
+            entry: None,
+        }
+    }
+
+    fn reached(self) -> Running {
+        let Self { text, plan, .. } = self;
+        Running { text, plan }
+    }
+}
+
+/// Whether it was done, and what is said of it.
+fn outcome(result: &Result<(), String>, done: &Done) -> (bool, String) {
+    match result {
+        Ok(()) => (true, said(done)),
+        Err(why) => (false, why.clone()),
+    }
+}
+
+/// The node itself is not started anew.
+fn warn_of_settings(old: &Plan, new: &Plan) {
+    if old.node != new.node {
+        tracing::warn!("the directive's `node` has changed: it holds from the next start");
+    }
 }
 
 fn change(deed: Deed) -> Edit {

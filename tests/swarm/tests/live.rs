@@ -119,6 +119,8 @@ impl Ann {
             AuditEvent::Outcome { is_done: true, .. } => "done",
             AuditEvent::Outcome { .. } => "not done",
             AuditEvent::Superseded { .. } => "superseded",
+            AuditEvent::Reloaded { is_done: true, .. } => "reloaded",
+            AuditEvent::Reloaded { .. } => "not reloaded",
         };
         log.iter().map(word).collect()
     }
@@ -304,4 +306,75 @@ async fn orders_are_done_one_after_another_and_a_stop_waits_for_none() {
     host.down().await;
     host.up().await;
     runs(&host, &[("probe", 1), ("mother", 1), ("son", 1)]).await;
+}
+
+/// Family, with another son, without the probe's sister, and with an uncle.
+const OTHER_FAMILY: &str = r#"{"children": [
+    {"universal_id": "probe", "name": "probe"},
+    {"universal_id": "mother", "name": "bee", "children": [
+        {"universal_id": "son", "name": "bee", "config": {"mark": 1}}
+    ]},
+    {"universal_id": "uncle", "name": "bee"}
+]}"#;
+
+async fn reloads(host: &mut Host, text: &str) -> Result<Done, String> {
+    host.write(text);
+    host.node().reload(text.to_owned()).await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_read_again_changes_what_differs_and_drops_orders() {
+    let world = World::new("reload");
+    let mut host = world.first_live("n1", FAMILY).await;
+    let ann = Ann::of(&host).await;
+    runs(&host, &[("probe", 1), ("mother", 1), ("son", 1)]).await;
+    let daughter = inject(Some("mother"), bee("daughter", &json!({})));
+    ann.orders(&host, daughter).await.unwrap();
+    // The file is as it was: what orders made of it goes on.
+    assert_eq!(reloads(&mut host, FAMILY).await, Ok(Done::default()));
+    runs(
+        &host,
+        &[("probe", 1), ("mother", 1), ("son", 1), ("daughter", 1)],
+    )
+    .await;
+    let done = reloads(&mut host, OTHER_FAMILY).await.unwrap();
+    assert_eq!(done.stopped, [name("daughter"), name("son")]);
+    assert_eq!(done.started, [name("son"), name("uncle")]);
+    assert_eq!(done.entry, Some(3));
+    let family = [("probe", 1), ("mother", 1), ("son", 2), ("uncle", 1)];
+    runs(&host, &family).await;
+    // An order changes the new text, and the next start finds it so.
+    let agent = name("uncle");
+    ann.orders(&host, Deed::Delete { agent }).await.unwrap();
+    host.down().await;
+    host.up().await;
+    runs(&host, &[("probe", 1), ("mother", 1), ("son", 1)]).await;
+    let story = ann.story(&host);
+    assert_eq!(story, ["command", "done", "reloaded", "command", "done"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_is_not_good_or_does_not_become_healthy_changes_nothing() {
+    let world = World::new("noreload");
+    let mut host = world.first_live("n1", FAMILY).await;
+    let ann = Ann::of(&host).await;
+    let family = [("probe", 1), ("mother", 1), ("son", 1)];
+    runs(&host, &family).await;
+    let wrong = FAMILY.replace("\"mother\"", "\"mo ther\"");
+    let why = reloads(&mut host, &wrong).await.unwrap_err();
+    assert!(why.contains("this can not be an agent's name"), "{why}");
+    let why = reloads(&mut host, "{").await.unwrap_err();
+    assert!(!why.is_empty());
+    runs(&host, &family).await;
+    let fails = r#"{"universal_id": "son", "name": "bee", "config": {"fails": true},
+        "restart": {"intensity": 1}}"#;
+    let sick = FAMILY.replace(r#"{"universal_id": "son", "name": "bee"}"#, fails);
+    let why = reloads(&mut host, &sick).await.unwrap_err();
+    assert!(why.starts_with("son fails again and again: "), "{why}");
+    // Two starts of the sick one lie between.
+    runs(&host, &[("probe", 1), ("mother", 1), ("son", 4)]).await;
+    let story = ann.story(&host);
+    assert_eq!(story, ["not reloaded", "not reloaded", "not reloaded"]);
+    // The text that runs is still the first one.
+    assert_eq!(reloads(&mut host, FAMILY).await, Ok(Done::default()));
 }

@@ -23,10 +23,21 @@ const VALUE_BYTES_MAX: usize = skep_directive::TEXT_BYTES_MAX + 1024;
 const ENTRIES_MAX: usize = 64;
 
 /// The end of the audit log, and the file's directive that all changes began with. The log grows by
-/// two entries with each order of an operator, and is never cut.
+/// two entries with each order of an operator, by one with each reload, and is never cut.
 pub(crate) struct Ledger {
     pub(crate) head: AuditHead,
     pub(crate) base: Hash,
+}
+
+/// What runs after an entry.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Runs<'a> {
+    /// What ran before it.
+    AsBefore,
+    /// The file's directive, changed to this text.
+    Changed(&'a str),
+    /// The file's directive.
+    TheFile,
 }
 
 /// What a commit comes to.
@@ -42,20 +53,24 @@ impl Default for Ledger {
 }
 
 impl Ledger {
-    /// A commit of one more entry and, where there is one, of another text that runs.
+    /// A commit of one more entry and of what runs from now on.
     pub(super) fn entry(
         &self,
         node: &NodeId,
         now_ms: u64,
         event: AuditEvent,
-        text: Option<&str>,
+        runs: Runs<'_>,
     ) -> (Commit, Written) {
         let (bytes, head) = self.head.next(node, now_ms, event);
         let mut ops = entry_ops(bytes, head);
-        ops.extend(text.map(|text| {
-            let row = encode(&(self.base, text));
-            Op::Put(Table::Meta, RUNNING.to_vec(), row)
-        }));
+        match runs {
+            Runs::AsBefore => {}
+            Runs::Changed(text) => {
+                let row = encode(&(self.base, text));
+                ops.push(Op::Put(Table::Meta, RUNNING.to_vec(), row));
+            }
+            Runs::TheFile => ops.push(Op::Delete(Table::Meta, RUNNING.to_vec())),
+        }
         let (done, written) = oneshot::channel();
         // A steward that no longer waits has dropped its end.
         let commit = Commit::new(ops, move |result| {

@@ -198,6 +198,11 @@ fn document_of((entry, who): &(AuditEntry, Option<OperatorIdentity>)) -> Value {
             document["text"] = json!(text);
         }
         AuditEvent::Superseded { .. } => document["event"] = json!("superseded"),
+        AuditEvent::Reloaded { is_done, text, .. } => {
+            document["event"] = json!("reloaded");
+            document["is_done"] = json!(is_done);
+            document["text"] = json!(text);
+        }
     }
     document
 }
@@ -222,6 +227,10 @@ fn text(entry: &AuditEntry, who: Option<&OperatorIdentity>) -> String {
         AuditEvent::Superseded { .. } => {
             "another directive: changes made while the last one ran were dropped".to_owned()
         }
+        AuditEvent::Reloaded { is_done, text, .. } => match is_done {
+            true => format!("the directive's file was read again: {text}"),
+            false => format!("the directive's file was read again, nothing was done: {text}"),
+        },
     };
     format!("{:>5}  {at}  {what}", entry.seq)
 }

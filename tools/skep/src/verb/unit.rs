@@ -40,6 +40,8 @@ StartLimitIntervalSec=0
 
 [Service]
 ExecStart={command}
+# Reads the directive again; one that is not usable changes nothing, and the log says why.
+ExecReload=/bin/kill -HUP $MAINPID
 Restart=on-failure
 RestartSec=2
 # 65 is a damaged store, 78 a directive that is not usable: starting again does not help.

@@ -1,5 +1,7 @@
 //! `skep up`.
 
+mod hangup;
+
 use std::{
     env, fs,
     net::{IpAddr, SocketAddr},
@@ -21,6 +23,7 @@ use tokio::{
     time::{MissedTickBehavior, interval, timeout},
 };
 
+use self::hangup::Hangup;
 use super::{check, init, store, unit::Unit};
 use crate::{
     cli::{Globals, OutputFormat},
@@ -38,7 +41,8 @@ const STOP_TIME_MAX: Duration = Duration::from_secs(15);
 ///
 /// The first start in a fresh home mints a swarm of one. Without a directive it watches this host's
 /// own logs. The first digest is shown as soon as the logs are read; keys may still be in the
-/// making. Ends on Ctrl-C or SIGTERM.
+/// making. Ends on Ctrl-C or SIGTERM; on SIGHUP it reads the directive's file again, and runs what
+/// that says now if it is good.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -89,13 +93,14 @@ impl Up {
         let default = if output::is_watched() { "warn" } else { "info" };
         logs::begin(globals, default);
         let directive = self.plan(globals)?;
+        let file = self.file().cloned();
         let home = places::home(globals)?;
         let config = self.config(directive, home, globals)?;
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build();
         let runtime = runtime.map_err(|error| Failure::of(Kind::Node, &error))?;
-        let ended = runtime.block_on(run(config, globals));
+        let ended = runtime.block_on(run(config, file, globals));
         // Reading of a file that was going on must not hold up the end.
         runtime.shutdown_timeout(Duration::from_secs(1));
         ended
@@ -213,7 +218,7 @@ fn next(globals: &Globals) -> String {
     )
 }
 
-async fn run(config: NodeConfig, globals: &Globals) -> Result<(), Failure> {
+async fn run(config: NodeConfig, file: Option<PathBuf>, globals: &Globals) -> Result<(), Failure> {
     let home = config.home.clone();
     let listen = config.listen;
     let directive = config.directive.clone();
@@ -224,6 +229,7 @@ async fn run(config: NodeConfig, globals: &Globals) -> Result<(), Failure> {
         .is_some();
     let mut terminate = stop_signal(SignalKind::terminate())?;
     let mut interrupt = stop_signal(SignalKind::interrupt())?;
+    let mut hangup = Hangup::new(file)?;
     let started = Node::start(config);
     let mut node = started.map_err(|error| store::of_start(&error))?;
     let keys = if has_keys {
@@ -249,6 +255,11 @@ async fn run(config: NodeConfig, globals: &Globals) -> Result<(), Failure> {
             reason = node.failed() => break Some(reason),
             _ = terminate.recv() => break None,
             _ = interrupt.recv() => break None,
+            text = hangup.next() => match text {
+                // The node's log says what comes of it.
+                Some(text) => drop(node.reload(text)),
+                None => break None,
+            },
             _ = looks.tick(), if !is_said => is_said = where_to.say(&home, listen, globals),
         }
     };
