@@ -1,6 +1,8 @@
 //! Every decoder that bytes from outside reach.
 
+mod audit;
 mod directive;
+mod external;
 mod identity;
 mod packet;
 mod rpc;
@@ -17,7 +19,10 @@ pub const TARGETS: &[Target] = &[
     identity::PASSPORT,
     identity::REQUEST,
     identity::JOIN,
+    audit::AUDIT,
     directive::DIRECTIVE,
     rpc::CLIENT,
     rpc::DOOR,
+    rpc::CALL,
+    external::EXTERNAL,
 ];

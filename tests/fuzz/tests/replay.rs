@@ -44,9 +44,12 @@ replayed! {
     passports_are_replayed "passport"
     requests_are_replayed "request"
     joins_are_replayed "join"
+    audit_entries_are_replayed "audit"
     directives_are_replayed "directive"
     client_messages_are_replayed "rpc-client"
     door_messages_are_replayed "rpc-door"
+    calls_are_replayed "rpc-call"
+    lines_of_children_are_replayed "external"
 }
 
 /// Inputs to begin with reach what they are for: without it a corpus of garbage would do.
@@ -60,9 +63,12 @@ fn what_was_planted_is_believed() {
         ("passport", "believed"),
         ("request", "believed"),
         ("join", "believed"),
+        ("audit", "believed"),
         ("directive", "true"),
         ("rpc-client", "request a wish"),
         ("rpc-door", "good"),
+        ("rpc-call", "call in time true"),
+        ("external", "good"),
     ] {
         let target = TARGETS.iter().find(|target| target.name == name).unwrap();
         let led_to: Vec<String> = inputs(target)

@@ -63,12 +63,12 @@ pub(super) const JOIN: Target = Target {
     run: join,
 };
 
-const NOW_MS: u64 = 1_800_000_000_000;
+pub(super) const NOW_MS: u64 = 1_800_000_000_000;
 const SWARM: SwarmId = SwarmId(Uuid::from_u128(5));
 const BOOT_A: BootId = BootId(Uuid::from_u128(0xa));
 const BOOT_B: BootId = BootId(Uuid::from_u128(0xb));
-const SERVICE: &str = "logwatch.generate.digest";
-const PAYLOAD: &[u8] = b"{}";
+pub(super) const SERVICE: &str = "logwatch.generate.digest";
+pub(super) const PAYLOAD: &[u8] = b"{}";
 
 /// Genuine inputs begin so; what they hold is all that may ever be believed.
 const GENUINE: &str = "genuine-";
@@ -170,8 +170,8 @@ struct Kept {
 }
 
 /// Whom the node `b` believes, and all that was ever said to it.
-struct World {
-    keyring: Keyring,
+pub(super) struct World {
+    pub(super) keyring: Keyring,
     packets: HashSet<Bytes>,
     passports: HashSet<Bytes>,
     requests: HashSet<Bytes>,
@@ -182,7 +182,7 @@ fn path() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../runtime/identity/corpus/world")
 }
 
-fn world() -> &'static World {
+pub(super) fn world() -> &'static World {
     static WORLD: OnceLock<World> = OnceLock::new();
     WORLD.get_or_init(|| {
         let bytes = fs::read(path()).expect("the world is committed beside the corpora");
@@ -212,6 +212,11 @@ fn world() -> &'static World {
             joins: genuine(&JOIN).into_iter().collect(),
         }
     })
+}
+
+/// What the world's operator signed.
+pub(super) fn requests_of_world() -> Vec<Bytes> {
+    genuine(&REQUEST)
 }
 
 fn genuine(target: &Target) -> Vec<Bytes> {

@@ -4,7 +4,7 @@ use serde_json::json;
 use skep_packet::decode_content;
 use skep_protocol::{
     digest::GenerateDigest,
-    rpc::{FromClient, FromDoor},
+    rpc::{CALL_TIME_MAX_S, CallRequest, FromClient, FromDoor},
 };
 
 use crate::{
@@ -29,6 +29,34 @@ pub(super) const DOOR: Target = Target {
     plant: door_messages,
     run: door,
 };
+
+pub(super) const CALL: Target = Target {
+    name: "rpc-call",
+    room: "agents/protocol",
+    bytes_max: 4096,
+    words: CALL_WORDS,
+    plant: calls,
+    run: call,
+};
+
+const CALL_WORDS: &[&str] = &[
+    "\"service\":",
+    "\"payload\":",
+    "\"token\":",
+    "\"proof\":",
+    "\"choice\":\"one\"",
+    "\"choice\":\"all\"",
+    "\"within_s\":",
+    "null",
+    "0",
+    "900",
+    "901",
+    "-1",
+    "\\u0000",
+    "{",
+    "}",
+    ",",
+];
 
 const WORDS: &[&str] = &[
     "\"type\":",
@@ -80,6 +108,31 @@ fn client(bytes: &[u8]) -> Outcome {
     }
 }
 
+/// A call is said again in the same words, never takes longer than a call may, and becomes the
+/// request that a conversation would carry.
+fn call(bytes: &[u8]) -> Outcome {
+    let call: CallRequest = match decode_content(bytes) {
+        Ok(call) => call,
+        Err(error) => return words_of(&error),
+    };
+    let text = serde_json::to_vec(&call).expect("a call is JSON");
+    let again = decode_content::<CallRequest>(&text);
+    assert_eq!(again.ok().as_ref(), Some(&call), "it does not come back");
+    let within_s = call.within().map(|within| within.as_secs());
+    assert!(
+        within_s.is_none_or(|within_s| (1..=CALL_TIME_MAX_S).contains(&within_s)),
+        "a call takes {within_s:?} s"
+    );
+    let outcome = format!("call in time {} {:?}", within_s.is_some(), call.choice);
+    let request = FromClient::Request(call.request());
+    let text = serde_json::to_vec(&request).expect("a message is JSON");
+    assert!(
+        decode_content::<FromClient>(&text).is_ok(),
+        "a call is no request"
+    );
+    outcome
+}
+
 fn door(bytes: &[u8]) -> Outcome {
     match decode_content::<FromDoor>(bytes) {
         Ok(message) => {
@@ -120,6 +173,26 @@ fn client_messages() -> Vec<Plant> {
         ("subscribe", json!({ "type": "subscribe", "on": true })),
         ("tree", json!({ "type": "tree" })),
         ("bye", json!({ "type": "bye" })),
+    ])
+}
+
+fn calls() -> Vec<Plant> {
+    let call = |more: serde_json::Value| {
+        let mut call = json!({
+            "service": "logwatch.generate.digest", "payload": "{}", "token": "0123456789abcdef",
+            "proof": "AA=="
+        });
+        if let (Some(call), Some(more)) = (call.as_object_mut(), more.as_object()) {
+            call.extend(more.clone());
+        }
+        call
+    };
+    planted(vec![
+        ("plain", call(json!({}))),
+        ("one", call(json!({ "choice": "one", "within_s": 5 }))),
+        ("too-long", call(json!({ "within_s": 901 }))),
+        ("no-time", call(json!({ "within_s": null }))),
+        ("unknown", call(json!({ "session": "s" }))),
     ])
 }
 
