@@ -220,10 +220,10 @@ fn kills(n_kills: u32, total: u64, at_once: u64) {
 
 #[test]
 fn twenty_kills_lose_nothing_and_double_nothing() {
-    kills(20, 4_000, 4);
+    kills(20, 6_000, 4);
 }
 
 #[test]
 fn soak_two_hundred_kills() {
-    kills(200, 40_000, 4);
+    kills(200, 60_000, 4);
 }
