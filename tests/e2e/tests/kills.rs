@@ -144,8 +144,9 @@ impl Load {
         for count in &counts {
             assert_eq!(count["dead_letters"], json!(0), "{count}");
         }
+        // Whoever is cut off, or shown a wrong clock, has nothing to do in its round.
         assert!(
-            self.n_busy * 2 > n_kills,
+            self.n_busy * 4 > n_kills,
             "only {} kills under load",
             self.n_busy
         );
