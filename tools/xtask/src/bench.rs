@@ -2,6 +2,7 @@
 
 mod detect;
 mod digest;
+mod idle;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -20,6 +21,8 @@ enum Name {
     Packets,
     /// What each of 100,000 open questions takes, and how late their deadlines fire
     Asks,
+    /// Memory, CPU time and wake-ups of a node with seven agents to which nothing happens
+    Idle,
     /// Lines of an sshd log per CPU-second, against Debian's logwatch on the same file
     Digest,
     /// One role lookup among 1,000 nodes of ten agents, while changes arrive
@@ -41,6 +44,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
             "--",
             "lookup",
         ]),
+        Name::Idle => idle::run(),
         Name::Digest => digest::run(),
         Name::Detect => detect::run(),
     }
