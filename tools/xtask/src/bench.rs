@@ -19,6 +19,8 @@ pub(crate) struct BenchArgs {
 enum Name {
     /// Signed packets per CPU-second, against one RSA signature for each packet
     Packets,
+    /// Durable packets per second, on disk on both sides, against one packet in each transaction
+    Durable,
     /// What each of 100,000 open questions takes, and how late their deadlines fire
     Asks,
     /// Memory, CPU time and wake-ups of a node with seven agents to which nothing happens
@@ -34,6 +36,7 @@ enum Name {
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match args.name {
         Name::Packets => node("packets"),
+        Name::Durable => node("durable"),
         Name::Asks => node("asks"),
         Name::Lookup => cargo(&[
             "run",

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
-use skep_agent::{Access, Agent, AgentError, Ctx, HandlerError, Handlers, Request};
+use skep_agent::{Access, Agent, AgentError, Ctx, HandlerError, Handlers, Request, Tx};
 
 /// The agent's name.
 pub(crate) const NAME: &str = "bee";
@@ -15,6 +15,9 @@ pub(crate) const ROLE: &str = "bench.bee";
 
 /// Takes a packet.
 pub(crate) const CMD_TAKE: &str = "cmd_take";
+
+/// Takes a durable packet: that it was taken is kept.
+pub(crate) const CMD_KEEP: &str = "cmd_keep";
 
 /// Answers how many were taken so far.
 pub(crate) const CMD_COUNT: &str = "cmd_count";
@@ -42,6 +45,12 @@ impl Bee {
         Ok(())
     }
 
+    async fn keep(&mut self, tx: &mut Tx, request: Request<String>) -> Result<(), HandlerError> {
+        self.take(request).await?;
+        tx.put("taken", &self.n_taken);
+        Ok(())
+    }
+
     async fn count(&mut self, ctx: &Ctx<Self>, request: Request<()>) -> Result<(), HandlerError> {
         Ok(ctx.reply(&request, &self.n_taken).await?)
     }
@@ -59,6 +68,9 @@ impl Agent for Bee {
         Handlers::<Self>::new()
             .command(CMD_TAKE, Access::agents(), |agent, _, request| {
                 Box::pin(agent.take(request))
+            })
+            .durable(CMD_KEEP, Access::agents(), |agent, _, tx, request| {
+                Box::pin(agent.keep(tx, request))
             })
             .command(CMD_COUNT, Access::agents(), |agent, ctx, request| {
                 Box::pin(agent.count(ctx, request))

@@ -50,14 +50,14 @@ const WAIT_MAX: Duration = Duration::from_secs(20);
 /// The bee here, and where the other one is.
 #[derive(Clone)]
 pub(crate) struct Load {
-    clock: Clock,
+    pub(crate) clock: Clock,
     receiver: u32,
-    ctx: Ctx<Bee>,
-    other: Address,
+    pub(crate) ctx: Ctx<Bee>,
+    pub(crate) other: Address,
 }
 
 /// What both processes had done at one moment.
-struct Reading {
+pub(crate) struct Reading {
     mono_ns: u64,
     sender_s: f64,
     receiver_s: f64,
@@ -193,7 +193,7 @@ impl Load {
         Ok(self.ctx.ask(ask, WAIT_MAX).await?)
     }
 
-    async fn read(&self) -> Fallible<Reading> {
+    pub(crate) async fn read(&self) -> Fallible<Reading> {
         let n_taken = self.ask().await?.answer().await?.decode()?;
         Ok(Reading {
             mono_ns: self.clock.now().mono_ns,
@@ -205,7 +205,7 @@ impl Load {
 }
 
 impl Flow {
-    fn between(before: &Reading, after: &Reading, n_sent: u64) -> Self {
+    pub(crate) fn between(before: &Reading, after: &Reading, n_sent: u64) -> Self {
         let wall = Duration::from_nanos(after.mono_ns - before.mono_ns);
         Self {
             n_sent,

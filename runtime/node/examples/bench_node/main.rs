@@ -1,4 +1,4 @@
-//! What a node's packets and questions cost: `bench_node packets`, `bench_node asks`.
+//! What a node's packets and questions cost: `bench_node packets`, `durable`, `asks`.
 //!
 //! `packets`: how many signed packets two nodes move per CPU-second, and how long an ask takes. Two
 //! processes, each a real node with RSA-3072 keys, on loopback: this one sends, and starts
@@ -6,12 +6,15 @@
 //! run. The baseline, in the same run, is one signature and one verification for each packet.
 //! Prints one JSON line.
 //!
+//! `durable`: the same, from disk to disk, in large transactions and in small ones.
+//!
 //! `asks`: what 100,000 open questions take, and how late their deadlines fire.
 
 mod asks;
 mod baseline;
 mod bee;
 mod cpu;
+mod durable;
 mod host;
 mod load;
 
@@ -20,6 +23,7 @@ use std::{error::Error, process::ExitCode};
 use serde_json::{Value, json};
 use skep_node::{Clock, Node};
 use skep_packet::Class;
+use tempfile::TempDir;
 
 use crate::{baseline::Baseline, host::Receiver, load::Load};
 
@@ -34,8 +38,9 @@ fn main() -> ExitCode {
         [_, verb, home] if verb == RECEIVE => host::receive(home.as_ref()),
         [_, verb] if verb == "asks" => alone(asks::bench(Clock::start())),
         [_, verb] if verb == asks::TASKS => alone(asks::tasks(Clock::start())),
-        [_, verb] if verb == "packets" => bench(),
-        _ => Err("one of: packets, asks".into()),
+        [_, verb] if verb == "packets" => packets(),
+        [_, verb] if verb == "durable" => alone(durable()),
+        _ => Err("one of: packets, asks, durable".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,33 +56,39 @@ fn alone(bench: impl Future<Output = Fallible<Value>>) -> Fallible<()> {
     Ok(())
 }
 
-fn bench() -> Fallible<()> {
+fn packets() -> Fallible<()> {
     let clock = Clock::start();
     let baseline = Baseline::measure(clock)?;
-    let runtime = host::runtime()?;
-    let line = runtime.block_on(two_nodes(clock, &baseline))?;
-    println!("{line}");
-    Ok(())
+    alone(async {
+        let (_folder, node, receiver) = two_nodes(clock).await?;
+        let load = Load::new(clock, receiver.pid()).await?;
+        let measured = measure(&baseline, &node, &load).await;
+        receiver.stop()?;
+        node.stop().await;
+        measured
+    })
 }
 
-async fn two_nodes(clock: Clock, baseline: &Baseline) -> Fallible<Value> {
-    let folder = tempfile::tempdir()?;
-    let homes = ["n1", "n2"].map(|name| folder.path().join(name));
-    let node = host::first(&homes[0]).await?;
-    let receiver = host::join(&homes[1], &homes[0], clock).await?;
-    let measured = measure(clock, baseline, &node, &receiver).await;
+async fn durable() -> Fallible<Value> {
+    let clock = Clock::start();
+    let (_folder, node, receiver) = two_nodes(clock).await?;
+    let load = Load::new(clock, receiver.pid()).await?;
+    let measured = durable::bench(&load).await;
     receiver.stop()?;
     node.stop().await;
     measured
 }
 
-async fn measure(
-    clock: Clock,
-    baseline: &Baseline,
-    node: &Node,
-    receiver: &Receiver,
-) -> Fallible<Value> {
-    let load = Load::new(clock, receiver.pid()).await?;
+/// Their homes, the node here, and the one in a process of its own.
+async fn two_nodes(clock: Clock) -> Fallible<(TempDir, Node, Receiver)> {
+    let folder = tempfile::tempdir()?;
+    let homes = ["n1", "n2"].map(|name| folder.path().join(name));
+    let node = host::first(&homes[0]).await?;
+    let receiver = host::join(&homes[1], &homes[0], clock).await?;
+    Ok((folder, node, receiver))
+}
+
+async fn measure(baseline: &Baseline, node: &Node, load: &Load) -> Fallible<Value> {
     let asks = load.asks().await?;
     load.run(Class::Accepted, load::WARM_UP).await?;
     let n_batches = node.metrics().n_batches_signed();
