@@ -1,10 +1,9 @@
 //! `skep authority`.
 
 use std::{
-    fs::{self, OpenOptions},
-    io::{self, BufRead, IsTerminal, Read, Write},
+    fs,
+    io::{self, BufRead, IsTerminal, Read},
     net::SocketAddr,
-    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +14,7 @@ use skep_node::home::HomeError;
 use skep_packet::NodeId;
 use zeroize::Zeroizing;
 
-use super::init;
+use super::{init, papers};
 use crate::{
     cli::{Globals, OutputFormat},
     failure::{Failure, Kind},
@@ -100,17 +99,7 @@ impl Export {
         let text = home.export_authority(&passphrase);
         let text = text.map_err(|error| places::failure(&error))?;
         let path = self.out.display().to_string();
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true).mode(0o600);
-        let written = options.open(&self.out).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()
-        });
-        written.map_err(|error| {
-            Failure::new(Kind::File, format!("{path} cannot be written"))
-                .because(&error)
-                .cure("name a new file with --out")
-        })?;
+        papers::write_new(&self.out, text.as_bytes())?;
         match globals.format {
             OutputFormat::Json => output::document(&json!({ "file": path })),
             OutputFormat::Text => output::line(&format!(

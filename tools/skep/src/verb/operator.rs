@@ -1,8 +1,6 @@
 //! `skep operator`.
 
-use std::{
-    fs::OpenOptions, io::Write, net::SocketAddr, os::unix::fs::OpenOptionsExt, path::PathBuf,
-};
+use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
@@ -113,7 +111,7 @@ impl Add {
         let bytes = bundle
             .to_bytes()
             .map_err(|error| Failure::of(Kind::Home, &error))?;
-        write(&add.out, &bytes)?;
+        papers::write_new(&add.out, &bytes)?;
         let path = add.out.display().to_string();
         match globals.format {
             OutputFormat::Json => output::document(&json!({
@@ -180,20 +178,4 @@ fn list(globals: &Globals) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// A private key must not be readable by others, not even for a moment, and replaces no file.
-fn write(path: &PathBuf, bytes: &[u8]) -> Result<(), Failure> {
-    let mut options = OpenOptions::new();
-    options.write(true).create_new(true).mode(0o600);
-    let written = options.open(path).and_then(|mut file| {
-        file.write_all(bytes)?;
-        file.sync_all()
-    });
-    written.map_err(|error| {
-        let message = format!("{} cannot be written", path.display());
-        Failure::new(Kind::File, message)
-            .because(&error)
-            .cure("name a new file with --out")
-    })
 }

@@ -1,4 +1,6 @@
-//! Papers that are taken back: what `revoke` and `operator revoke` share.
+//! Papers that are handed over or taken back: what `operator`, `authority` and `revoke` share.
+
+use std::{fs::OpenOptions, io::Write, os::unix::fs::OpenOptionsExt, path::Path};
 
 use jiff::Timestamp;
 use serde_json::json;
@@ -9,7 +11,7 @@ use skep_packet::encode;
 use crate::{
     cli::{Globals, OutputFormat},
     client,
-    failure::Failure,
+    failure::{Failure, Kind},
     output, places,
 };
 
@@ -68,6 +70,22 @@ fn told(
         }
     }
     Ok(())
+}
+
+/// Writes secrets to a new file: others cannot read it, not even for a moment, and it replaces none.
+pub(crate) fn write_new(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true).mode(0o600);
+    let written = options.open(path).and_then(|mut file| {
+        file.write_all(bytes)?;
+        file.sync_all()
+    });
+    written.map_err(|error| {
+        let message = format!("{} cannot be written", path.display());
+        Failure::new(Kind::File, message)
+            .because(&error)
+            .cure("name a new file with --out")
+    })
 }
 
 /// How a paper stands, in a word.
