@@ -67,18 +67,21 @@ async fn two_nodes_that_accept_nothing_talk_through_their_hub_and_through_anothe
  {
     let world = World::new("hub");
     let mut n1 = world.first("n1").await;
-    let n2 = world.join(&n1, "n2").await;
-    n1.sees(&n2).await;
     let a = world.join_dialling(&n1, "a").await;
     let b = world.join_dialling(&n1, "b").await;
+    until_hub(&b, &a, &n1).await;
+    until_hub(&a, &b, &n1).await;
+    // It comes later, so that it is nobody's hub.
+    let n2 = world.join(&n1, "n2").await;
+    for host in [&n1, &a, &b] {
+        host.sees(&n2).await;
+    }
     for host in [&n1, &n2, &b] {
         host.sees(&a).await;
     }
     for host in [&n1, &n2, &a] {
         host.sees(&b).await;
     }
-    until_hub(&b, &a, &n1).await;
-    until_hub(&a, &b, &n1).await;
     let (of_a, of_b) = (a.probe().await, b.probe().await);
     ask(&of_a, b.node().name()).await;
     ask(&of_b, a.node().name()).await;
