@@ -291,6 +291,15 @@ impl Host {
         until("the probe", || Probe::on(self.node().name())).await
     }
 
+    /// Waits until no durable packet is in this node's outbox.
+    pub async fn owes_nothing(&self) {
+        until("an empty outbox", || {
+            let state = self.node().view().tree().state;
+            state.outbox.is_empty().then_some(())
+        })
+        .await;
+    }
+
     /// Waits until this node sees that `other` serves.
     pub async fn sees(&self, other: &Host) {
         let (me, other) = (self.probe().await, other.node().name().clone());

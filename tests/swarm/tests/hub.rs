@@ -37,11 +37,7 @@ async fn add(from: &Host, to: &Host, numbers: &[u64]) {
     })
     .await;
     assert_eq!(Probe::received(&receiver).total, expected);
-    until("an empty outbox", || {
-        let tree = from.node().view().tree();
-        tree.state.outbox.is_empty().then_some(())
-    })
-    .await;
+    from.owes_nothing().await;
 }
 
 /// The hub that `asked` sees for `host`.

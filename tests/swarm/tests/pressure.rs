@@ -94,16 +94,7 @@ async fn durable_packets_for_a_slow_receiver_wait_and_take_effect_once() {
         (Probe::received(&there).n >= N).then_some(())
     })
     .await;
-    until("an empty outbox", || {
-        n1.node()
-            .view()
-            .tree()
-            .state
-            .outbox
-            .is_empty()
-            .then_some(())
-    })
-    .await;
+    n1.owes_nothing().await;
     assert_eq!(Probe::received(&n2.probe().await).total, N);
     assert!(n1.node().view().tree().state.dead_letters.is_empty());
 }
@@ -137,11 +128,7 @@ async fn a_poison_packet_ends_as_a_dead_letter_and_holds_nobody_up() {
         ("poison", 1),
         "{letters:?}"
     );
-    until("an empty outbox", || {
-        let state = n1.node().view().tree().state;
-        state.outbox.is_empty().then_some(())
-    })
-    .await;
+    n1.owes_nothing().await;
     assert_eq!(Probe::received(&there).n, 2);
 }
 

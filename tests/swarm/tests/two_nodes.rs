@@ -124,16 +124,7 @@ async fn durable_packets_wait_for_a_node_that_is_down_and_take_effect_once() {
         (Probe::received(&there).total == expected).then_some(())
     })
     .await;
-    until("an empty outbox", || {
-        n1.node()
-            .view()
-            .tree()
-            .state
-            .outbox
-            .is_empty()
-            .then_some(())
-    })
-    .await;
+    n1.owes_nothing().await;
     let there = n2.probe().await;
     assert_eq!(Probe::received(&there).n, 39);
 }

@@ -4,8 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::try_join_all;
 use serde_json::{Value, json};
-use skep_agent::{Outgoing, SendError, StoreError};
-use skep_packet::HandlerName;
+use skep_agent::{SendError, StoreError};
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::{
@@ -67,9 +66,7 @@ async fn flow(load: &Load, at_a_time: usize, transactions: usize) -> Fallible<Fl
 }
 
 async fn send_until(load: &Load, at_a_time: usize, until_ns: u64) -> Fallible<u64> {
-    let handler = HandlerName::new(CMD_KEEP)?;
-    let content = "x".repeat(CONTENT_BYTES - 2);
-    let packet = Outgoing::to_agent(load.other.clone(), handler, &content).durable();
+    let packet = load.packet(CMD_KEEP)?.durable();
     let mut n_sent = 0;
     while load.clock.now().mono_ns < until_ns {
         let kept = load.ctx.tx(|tx| {

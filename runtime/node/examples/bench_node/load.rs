@@ -53,7 +53,7 @@ pub(crate) struct Load {
     pub(crate) clock: Clock,
     receiver: u32,
     pub(crate) ctx: Ctx<Bee>,
-    pub(crate) other: Address,
+    other: Address,
 }
 
 /// What both processes had done at one moment.
@@ -113,8 +113,7 @@ impl Load {
     }
 
     async fn flow(&self, class: Class, duration: Duration) -> Fallible<Flow> {
-        let content = "x".repeat(CONTENT_BYTES - 2);
-        let packet = Outgoing::to_agent(self.other.clone(), HandlerName::new(CMD_TAKE)?, &content);
+        let packet = self.packet(CMD_TAKE)?;
         let packet = match class {
             Class::BestEffort => packet.best_effort(),
             _ => packet,
@@ -171,18 +170,21 @@ impl Load {
         }
     }
 
+    /// A packet of the measured size for the bee there.
+    pub(crate) fn packet(&self, handler: &str) -> Fallible<Outgoing> {
+        let content = "x".repeat(CONTENT_BYTES - 2);
+        let handler = HandlerName::new(handler)?;
+        Ok(Outgoing::to_agent(self.other.clone(), handler, &content))
+    }
+
     async fn keep_flowing(&self, per_second: u32) -> Fallible<()> {
-        let to = Outgoing::to_agent(
-            self.other.clone(),
-            HandlerName::new(CMD_TAKE)?,
-            &"x".repeat(CONTENT_BYTES - 2),
-        );
+        let packet = self.packet(CMD_TAKE)?;
         let at_a_time = usize::try_from(per_second / 1_000 * STEADY_TICK_MS)?;
         let mut ticks = interval(Duration::from_millis(STEADY_TICK_MS.into()));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Burst);
         loop {
             ticks.tick().await;
-            for sent in self.ctx.send_all(vec![to.clone(); at_a_time]).await {
+            for sent in self.ctx.send_all(vec![packet.clone(); at_a_time]).await {
                 sent?;
             }
         }

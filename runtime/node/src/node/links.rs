@@ -68,9 +68,7 @@ impl Links {
         });
         tracing::info!(%address, dials_only, node = %self.base.me.node, swarm = %self.base.me.swarm, "listening");
         let renewal = Renewal::new(&identity.passport);
-        let mut seat = self.seat(identity, keyring, mesh.clone(), told)?;
-        seat.dials_only = dials_only;
-        seat.known = known;
+        let seat = self.seat(identity, keyring, mesh.clone(), told, dials_only, known)?;
         self.base
             .switch
             .tell(Input::Seat(SeatInput::Taken(Box::new(seat))))
@@ -164,6 +162,8 @@ impl Links {
         keyring: Keyring,
         mesh: Mesh,
         told: Vec<SocketAddr>,
+        dials_only: bool,
+        known: Vec<KnownNode>,
     ) -> Result<Seat, String> {
         let (switch, keys) = (self.base.switch.clone(), self.base.keys.load_full());
         let keys = keys.ok_or("the keys are gone")?;
@@ -187,8 +187,8 @@ impl Links {
             mesh,
             listen: told,
             issues: self.issues(),
-            dials_only: false,
-            known: Vec::new(),
+            dials_only,
+            known,
             identity,
         })
     }
