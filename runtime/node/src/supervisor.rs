@@ -6,6 +6,7 @@
 mod budget;
 mod keeper;
 mod steps;
+mod vigil;
 
 use std::{
     collections::{BTreeMap, HashMap},

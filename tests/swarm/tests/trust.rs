@@ -44,6 +44,7 @@ async fn a_revoked_node_is_cut_everywhere_and_stays_out() {
     let mut n2 = world.join(&n1, "n2").await;
     let mut n3 = world.join(&n1, "n3").await;
     n3.sees(&n2).await;
+    n2.sees(&n3).await;
     let probe = n3.probe().await;
     let asking = probe.ask(echo_at(&n2), SOON).await.unwrap();
     asking.answer().await.unwrap();
@@ -84,6 +85,8 @@ async fn who_was_away_learns_of_a_revocation_when_it_comes_back() {
     let mut n2 = world.join(&n1, "n2").await;
     let mut n3 = world.join(&n1, "n3").await;
     n3.sees(&n2).await;
+    // It knows where to knock, also when nobody tells it any more.
+    n2.sees(&n3).await;
     n3.down().await;
     revoke(&world, &n1, &n2);
     n3.up().await;

@@ -16,7 +16,7 @@ use skep_packet::{Address, AgentHealth};
 use tokio::{
     sync::{mpsc, watch},
     task::JoinHandle,
-    time::timeout,
+    time::{MissedTickBehavior, interval, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
@@ -24,11 +24,9 @@ use super::{
     Grounds, beacon,
     budget::{Budget, End, INTENSITY_DEFAULT, PERIOD_DEFAULT, Verdict},
     jitter,
+    vigil::Vigil,
 };
 use crate::{node::Ending, secrets, switch::MailboxUp};
-
-/// Signs of life that an agent may miss before it counts as hung.
-const BEACONS_MISSED_MAX: u32 = 2;
 
 /// Starts one agent, watches it, and starts it again.
 pub(super) struct Keeper {
@@ -199,7 +197,9 @@ impl Keeper {
         stop: &CancellationToken,
     ) -> Ended {
         let mut announced = false;
-        let mut checks = tokio::time::interval(beacon(&self.plan));
+        let (mut vigil, mut checks) = (Vigil::default(), interval(beacon(&self.plan)));
+        // After a stall the checks come one by one again, not all at once.
+        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 biased;
@@ -209,7 +209,7 @@ impl Keeper {
                     announced = true;
                     self.show(AgentHealth::Healthy).await;
                 }
-                _ = checks.tick() => if self.is_stale(status) {
+                _ = checks.tick() => if vigil.is_over(status.beat_ns()) {
                     tracing::error!(agent = %self.plan.id, "agent hangs: no sign of life");
                     task.abort();
                     return match timeout(STOP_TIME_MAX, task).await {
@@ -230,13 +230,6 @@ impl Keeper {
                 Ended::Stuck
             }
         }
-    }
-
-    fn is_stale(&self, status: &AgentStatus) -> bool {
-        let beat_ns = status.beat_ns();
-        let silent = self.grounds.clock.now().mono_ns.saturating_sub(beat_ns);
-        let allowed = beacon(&self.plan) * BEACONS_MISSED_MAX;
-        beat_ns > 0 && u128::from(silent) > allowed.as_nanos()
     }
 
     async fn show(&self, health: AgentHealth) {
