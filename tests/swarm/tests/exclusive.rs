@@ -59,10 +59,16 @@ async fn one_serves_and_the_next_takes_over_when_it_is_killed() {
     n1.sees(&n2).await;
     n2.sees(&n1).await;
     let (one, two) = (n1.probe().await, n2.probe().await);
-    assert!(serves(&one) && !serves(&two));
     let expected = [SOLE.to_owned(), "test.sole.add".to_owned()];
-    assert_eq!(stands_by(&n1, n2.node().name()), expected);
-    assert!(stands_by(&n2, n1.node().name()).is_empty());
+    until("the other to stand by", || {
+        (stands_by(&n1, n2.node().name()) == expected).then_some(())
+    })
+    .await;
+    until("the first to serve", || {
+        (stands_by(&n2, n1.node().name()).is_empty() && serves(&one)).then_some(())
+    })
+    .await;
+    assert!(!serves(&two));
     assert_eq!(
         answered_by(&two).await,
         format!("probe@{}", n1.node().name())
