@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use skep_agent::Tx;
+use skep_agent::{OperatorName, Tx};
 use skep_packet::{Level, Token};
 use skep_protocol::callback::Callback;
 use tokio::sync::watch;
@@ -21,6 +21,9 @@ const ENDED_MAX: usize = 64;
 pub(crate) struct SessionRow {
     pub(crate) operator: String,
     pub(crate) level: Level,
+    /// Whether what nobody asked for is for it too.
+    #[serde(default = "yes")]
+    pub(crate) hears_all: bool,
     /// Whether it wants what nobody asked for.
     pub(crate) subscribed: bool,
     /// Counts its requests.
@@ -45,11 +48,17 @@ pub(crate) fn key(session: &str) -> String {
     format!("{PREFIX}{session}")
 }
 
+/// Sessions of before passports could be limited.
+fn yes() -> bool {
+    true
+}
+
 impl SessionRow {
-    pub(crate) fn new(operator: String, level: Level) -> Self {
+    pub(crate) fn new(operator: OperatorName) -> Self {
         Self {
-            operator,
-            level,
+            operator: operator.name,
+            level: operator.level,
+            hears_all: operator.hears_all,
             subscribed: false,
             n_requests: 0,
         }

@@ -171,7 +171,7 @@ impl Sessions {
             let oldest = oldest.map(|(id, _)| id.clone()).ok_or_else(too_many)?;
             self.delete(ctx, &oldest).await.map_err(|_| stopping())?;
         }
-        let row = SessionRow::new(operator.name, operator.level);
+        let row = SessionRow::new(operator);
         let kept = ctx.tx(|tx| {
             tx.put(&session::key(id), &row);
             Ok(())
@@ -189,6 +189,11 @@ impl Sessions {
         on: bool,
     ) -> Result<(), Problem> {
         let session = self.by_id.get_mut(id).ok_or_else(no_session)?;
+        if on && !session.row.hears_all {
+            let message = "this operator's passport is limited to some handlers: \
+                           what nobody asked for is not for it";
+            return Err(Problem::new(ProblemCode::Refused, message));
+        }
         session.row.subscribed = on;
         let kept = ctx.tx(|tx| {
             tx.put(&session::key(id), &session.row);
@@ -281,7 +286,11 @@ mod tests {
 
     fn sessions(connected: u32) -> Sessions {
         let mut sessions = Sessions::new(1 << 20);
-        let row = SessionRow::new("ann".to_owned(), Level::Viewer);
+        let row = SessionRow::new(OperatorName {
+            name: "ann".to_owned(),
+            level: Level::Viewer,
+            hears_all: true,
+        });
         let mut session = Session::new(row, Journal::new(1 << 20), HOUR_NS);
         session.n_connections = connected;
         sessions.by_id.insert("s".to_owned(), session);
@@ -300,6 +309,7 @@ mod tests {
         let operator = |name: &str| OperatorName {
             name: name.to_owned(),
             level: Level::Admin,
+            hears_all: true,
         };
         let resume = |id: &str| Resume {
             session_id: id.to_owned(),

@@ -38,6 +38,8 @@ pub struct OperatorName {
     pub name: String,
     /// What the operator may do.
     pub level: Level,
+    /// Whether what nobody asked for, the digests of patrols, is for this operator too.
+    pub hears_all: bool,
 }
 
 /// One agent as a tree shows it.

@@ -5,7 +5,8 @@ use std::{collections::BTreeMap, net::IpAddr};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use skep_packet::{
-    KeyId, Level, NodeId, RolePattern, Signed, SwarmId, decode, encode, limits::SKEW_MAX_MS,
+    HandlerPattern, KeyId, Level, NodeId, RolePattern, Signed, SwarmId, decode, encode,
+    limits::SKEW_MAX_MS,
 };
 use zeroize::{Zeroize, Zeroizing};
 
@@ -60,6 +61,29 @@ pub struct Credentials {
     pub passport: Signed,
     /// Its TLS certificate (DER), signed by the authority as a CA.
     pub certificate: Bytes,
+}
+
+/// What the authority is to say about a person's key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OperatorTerms {
+    /// The person's name.
+    pub name: String,
+    /// What the person may do.
+    pub level: Level,
+    /// The only handlers that the person may call; without it, all that the level admits.
+    pub only: Option<HandlerPattern>,
+}
+
+impl OperatorTerms {
+    /// Everything that the level admits.
+    #[must_use]
+    pub fn any(name: &str, level: Level) -> Self {
+        Self {
+            name: name.to_owned(),
+            level,
+            only: None,
+        }
+    }
 }
 
 impl Authority {
@@ -135,13 +159,12 @@ impl Authority {
     /// The crypto library failed to sign.
     pub fn admit_operator(
         &self,
-        name: &str,
-        level: Level,
+        terms: &OperatorTerms,
         key: &PublicKey,
         now_ms: u64,
     ) -> Result<Signed, IdentityError> {
-        let name = name.to_owned();
-        let holder = Holder::Operator { name, level };
+        let OperatorTerms { name, level, only } = terms.clone();
+        let holder = Holder::Operator { name, level, only };
         let passport = self.passport(holder, key, now_ms, OPERATOR_LIFE_MS);
         sign_object(&self.key, Purpose::Passport, &passport)
     }

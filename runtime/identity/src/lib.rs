@@ -33,7 +33,7 @@ mod sealer;
 mod testkit;
 
 pub use audit::{AUDIT_ENTRY_BYTES_MAX, AuditEntry, AuditError, AuditEvent, AuditHead, Warrant};
-pub use authority::{Authority, Credentials, NodeTerms};
+pub use authority::{Authority, Credentials, NodeTerms, OperatorTerms};
 pub use backup::{BACKUP_BYTES_MAX, BackupError, BackupRandom, PASSPHRASE_CHARS_MIN};
 pub use bundle::{Identity, OperatorBundle};
 pub use certificate::{certificate_key, server_name};

@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use skep_packet::{
-    KeyId, Level, NodeId, Refusal, Signed, SwarmId, Token, decode, encode, limits::SKEW_MAX_MS,
+    HandlerName, HandlerPattern, KeyId, Level, NodeId, Refusal, RoleName, Signed, SwarmId, Token,
+    decode, encode, limits::SKEW_MAX_MS,
 };
 
 use crate::{
@@ -59,6 +60,8 @@ pub struct OperatorIdentity {
     pub name: String,
     /// What the operator may do.
     pub level: Level,
+    /// The only handlers that the operator may call; without it, all that the level admits.
+    pub only: Option<HandlerPattern>,
     /// The operator's key.
     pub key: KeyId,
     /// The session's key.
@@ -67,6 +70,15 @@ pub struct OperatorIdentity {
     pub router: NodeId,
     /// When the login ends, in milliseconds since the Unix epoch.
     pub expires_ms: u64,
+}
+
+impl OperatorIdentity {
+    /// Whether the passport covers this handler; the level is the handler's own question.
+    #[must_use]
+    pub fn may_call(&self, role: &RoleName, handler: &HandlerName) -> bool {
+        let only = self.only.as_ref();
+        only.is_none_or(|only| only.matches(role, handler))
+    }
 }
 
 /// The client's side of a session: signs its requests.
@@ -161,7 +173,7 @@ pub(crate) fn open_login(
     // Who signed it stands inside, so it is read before it is believed.
     let unproven: Login = decode(&signed.body, LOGIN_BYTES_MAX).map_err(|error| error.refusal())?;
     let passport = keyring.check(&unproven.passport, now_ms)?;
-    let Holder::Operator { name, level } = passport.holder else {
+    let Holder::Operator { name, level, only } = passport.holder else {
         return Err(Refusal::Denied);
     };
     let login: Login = open_object(
@@ -186,6 +198,7 @@ pub(crate) fn open_login(
     let who = OperatorIdentity {
         name,
         level,
+        only,
         key: passport.public_key.id(),
         session_key: login.session_key.clone(),
         router: login.router.clone(),

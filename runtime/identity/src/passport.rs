@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use skep_packet::{
-    KeyId, Level, NodeId, Refusal, RoleName, RolePattern, SwarmId, limits::SKEW_MAX_MS,
+    HandlerPattern, KeyId, Level, NodeId, Refusal, RoleName, RolePattern, SwarmId,
+    limits::SKEW_MAX_MS,
 };
 
 use crate::{PublicKey, Who};
@@ -36,6 +37,9 @@ pub enum Holder {
         name: String,
         /// What the person may do.
         level: Level,
+        /// The only handlers that the person may call; without it, all that the level admits.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        only: Option<HandlerPattern>,
     },
 }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-use skep_packet::{KeyId, Level, NodeId, decode, encode};
+use skep_packet::{HandlerPattern, KeyId, Level, NodeId, decode, encode};
 
 use crate::{Holder, IdentityError, Passport};
 
@@ -28,6 +28,9 @@ pub struct Paper {
     pub not_after_ms: u64,
     /// When it was taken back, in milliseconds since the Unix epoch.
     pub revoked_ms: Option<u64>,
+    /// The only handlers that the person may call.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub only: Option<HandlerPattern>,
 }
 
 /// Whose papers are meant.
@@ -50,9 +53,11 @@ impl fmt::Display for Who {
 
 impl Paper {
     fn of(passport: &Passport) -> Self {
-        let (node, operator) = match &passport.holder {
-            Holder::Node { node, .. } => (Some(node.clone()), None),
-            Holder::Operator { name, level } => (None, Some((name.clone(), *level))),
+        let (node, operator, only) = match &passport.holder {
+            Holder::Node { node, .. } => (Some(node.clone()), None, None),
+            Holder::Operator { name, level, only } => {
+                (None, Some((name.clone(), *level)), only.clone())
+            }
         };
         Self {
             node,
@@ -61,6 +66,7 @@ impl Paper {
             issued_ms: passport.serial,
             not_after_ms: passport.not_after_ms,
             revoked_ms: None,
+            only,
         }
     }
 

@@ -88,6 +88,7 @@ impl Door for NodeDoor {
         let who = check_login(login, &terms, &keys.keyring.load(), now_ms);
         let who = who.map_err(|refusal| format!("the login was refused: {}", refusal.name()))?;
         Ok(OperatorName {
+            hears_all: who.only.is_none(),
             name: who.name,
             level: who.level,
         })

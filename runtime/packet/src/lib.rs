@@ -8,6 +8,7 @@
 mod codec;
 mod descriptor;
 mod frame;
+mod handlers;
 mod ids;
 mod inscription;
 mod level;
@@ -24,6 +25,7 @@ pub use frame::{
     Batch, BatchStatement, Frame, Hello, LaneAck, MemberState, NodeVersion, Refusal, Refused,
     Rumor, Settled, Signed, Swim,
 };
+pub use handlers::HandlerPattern;
 pub use ids::{
     Address, AgentName, BootId, HandlerName, Hash, IdError, KeyId, NodeId, PacketId, RoleName,
     SwarmId, Token,

@@ -142,7 +142,7 @@ impl TryFrom<String> for RolePattern {
 }
 
 /// Matches without recursion, in time linear in `text` times the number of stars.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
+pub(crate) fn glob(pattern: &[u8], text: &[u8]) -> bool {
     let (mut p, mut t) = (0, 0);
     let mut retry: Option<(usize, usize)> = None;
     while t < text.len() {

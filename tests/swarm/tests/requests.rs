@@ -5,11 +5,11 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use skep_agent::{PlainReply, SealedReply};
 use skep_identity::{
-    EnvelopeError, EnvelopeReader, LoginTerms, OperatorBundle, PrivateKey, SESSION_KEY_BITS,
-    Session,
+    EnvelopeError, EnvelopeReader, LoginTerms, OperatorBundle, OperatorTerms, PrivateKey,
+    SESSION_KEY_BITS, Session,
 };
 use skep_node::Clock;
-use skep_packet::{Inscription, NodeId, Refusal, Token, WirePacket, decode_content};
+use skep_packet::{Inscription, Level, NodeId, Refusal, Token, WirePacket, decode_content};
 use skep_tests_swarm::{Host, Rogue, World, until};
 
 const PAYLOAD: &[u8] = br#"{"n":1}"#;
@@ -193,4 +193,30 @@ async fn a_person_is_answered_so_that_the_router_can_not_read_it() {
     let mut router = EnvelopeReader::new(siege.operator.swarm, routers).unwrap();
     let opened = router.open(&about("t-1"), &envelope);
     assert_eq!(opened, Err(EnvelopeError::WrongKey));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_operator_calls_no_handler_that_the_passport_does_not_name() {
+    let mut siege = Siege::begin("only").await;
+    let check = async |siege: &mut Siege, only: &str, token: &str, is_let: bool| {
+        let terms = OperatorTerms {
+            only: Some(only.parse().unwrap()),
+            ..OperatorTerms::any("eve", Level::Admin)
+        };
+        let now_ms = Clock::start().now().unix_ms;
+        let eve = siege.host.home().add_operator(&terms, now_ms).unwrap();
+        siege.session = session(&eve, &siege.rogue.identity.node, &siege.key);
+        let proof = siege.proof("test.echo", token);
+        match is_let {
+            true => siege.taken("test.echo", token, &proof).await,
+            false => {
+                let reason = Refusal::Denied;
+                siege.refused(reason, "test.echo", token, &proof).await;
+            }
+        }
+    };
+    check(&mut siege, "test.*@cmd_echo", "t-1", true).await;
+    check(&mut siege, "test.echo", "t-2", true).await;
+    check(&mut siege, "test.echo@cmd_add", "t-3", false).await;
+    check(&mut siege, "hive.*, test.add", "t-4", false).await;
 }

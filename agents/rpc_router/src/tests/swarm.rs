@@ -56,7 +56,11 @@ impl Swarm {
     pub(super) fn passport(&self, operator: &str) -> Signed {
         let public = self.key.public();
         self.authority
-            .admit_operator(operator, Level::Viewer, public, NOW_MS)
+            .admit_operator(
+                &skep_identity::OperatorTerms::any(operator, Level::Viewer),
+                public,
+                NOW_MS,
+            )
             .unwrap()
     }
 }
@@ -89,6 +93,7 @@ impl Door for FakeDoor {
         let who = check_login(login, &terms, &self.identity.keyring(), NOW_MS)
             .map_err(|refusal| refusal.name().to_owned())?;
         Ok(OperatorName {
+            hears_all: who.only.is_none(),
             name: who.name,
             level: who.level,
         })

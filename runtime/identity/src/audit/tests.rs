@@ -15,7 +15,11 @@ fn node() -> NodeId {
 fn warrant() -> Warrant {
     let ann = key();
     let authority = &world().authority;
-    let passport = authority.admit_operator("ann", Level::Operator, ann.public(), NOW_MS);
+    let passport = authority.admit_operator(
+        &crate::OperatorTerms::any("ann", Level::Operator),
+        ann.public(),
+        NOW_MS,
+    );
     let terms = LoginTerms {
         swarm: world().a.swarm(),
         nonce: Bytes::from_static(b"nonce"),

@@ -149,9 +149,11 @@ fn what_is_kept_in_files_comes_back() {
     assert_eq!(back.certificate(), world.authority.certificate());
 
     let key = key();
-    let admitted = world
-        .authority
-        .admit_operator("ann", Level::Admin, key.public(), NOW_MS);
+    let admitted = world.authority.admit_operator(
+        &crate::OperatorTerms::any("ann", Level::Admin),
+        key.public(),
+        NOW_MS,
+    );
     let bundle = OperatorBundle {
         key,
         passport: admitted.unwrap(),

@@ -93,7 +93,11 @@ fn an_operators_passport_is_checked_but_is_no_nodes() {
     let mut keyring = world.keyring();
     let paper = world
         .authority
-        .admit_operator("ann", Level::Operator, world.stranger.public(), NOW_MS)
+        .admit_operator(
+            &crate::OperatorTerms::any("ann", Level::Operator),
+            world.stranger.public(),
+            NOW_MS,
+        )
         .unwrap();
     let passport = keyring.check(&paper, NOW_MS).unwrap();
     assert_eq!(passport.node(), None);

@@ -23,7 +23,11 @@ fn people() -> &'static People {
     PEOPLE.get_or_init(|| {
         let ann = key();
         let authority = &world().authority;
-        let passport = authority.admit_operator("ann", Level::Operator, ann.public(), NOW_MS);
+        let passport = authority.admit_operator(
+            &crate::OperatorTerms::any("ann", Level::Operator),
+            ann.public(),
+            NOW_MS,
+        );
         People {
             passport: passport.unwrap(),
             ann,

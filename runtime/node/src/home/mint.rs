@@ -4,7 +4,7 @@ use std::{net::SocketAddr, path::PathBuf, thread};
 
 use skep_identity::{
     Admission, Authority, Identity, Invite, InviteId, JoinAnswer, JoinRefusal, JoinRequest,
-    NODE_KEY_BITS, NodeTerms, OperatorBundle, PeerHint, PrivateKey,
+    NODE_KEY_BITS, NodeTerms, OperatorBundle, OperatorTerms, PeerHint, PrivateKey,
 };
 use skep_packet::{Level, NodeId, SwarmId, encode};
 use uuid::Uuid;
@@ -90,14 +90,8 @@ impl Home {
         };
         let terms = NodeTerms::any(card.node.clone());
         let identity = Identity::mint(&authority, node, &terms, now_ms)?;
-        let bundle = bundle(
-            &authority,
-            operator,
-            FIRST_OPERATOR,
-            Level::Admin,
-            "",
-            now_ms,
-        )?;
+        let first = OperatorTerms::any(FIRST_OPERATOR, Level::Admin);
+        let bundle = bundle(&authority, operator, &first, "", now_ms)?;
         self.register(
             &authority,
             [&identity.credentials.passport, &bundle.passport],
@@ -115,12 +109,11 @@ impl Home {
     /// This home does not hold the authority, or the key cannot be made.
     pub fn add_operator(
         &self,
-        name: &str,
-        level: Level,
+        terms: &OperatorTerms,
         now_ms: u64,
     ) -> Result<OperatorBundle, HomeError> {
-        skep_packet::AgentName::new(name).map_err(|source| HomeError::Name {
-            name: name.to_owned(),
+        skep_packet::AgentName::new(&terms.name).map_err(|source| HomeError::Name {
+            name: terms.name.clone(),
             source,
         })?;
         let authority = self.need_authority()?;
@@ -129,7 +122,7 @@ impl Home {
             .map(|address| address.to_string())
             .unwrap_or_default();
         let key = PrivateKey::generate(NODE_KEY_BITS)?;
-        let bundle = bundle(&authority, key, name, level, &address, now_ms)?;
+        let bundle = bundle(&authority, key, terms, &address, now_ms)?;
         self.register(&authority, [&bundle.passport])?;
         Ok(bundle)
     }
@@ -336,19 +329,18 @@ fn generate_three() -> Result<[PrivateKey; 3], HomeError> {
 fn bundle(
     authority: &Authority,
     key: PrivateKey,
-    name: &str,
-    level: Level,
+    terms: &OperatorTerms,
     address: &str,
     now_ms: u64,
 ) -> Result<OperatorBundle, HomeError> {
-    let passport = authority.admit_operator(name, level, key.public(), now_ms)?;
+    let passport = authority.admit_operator(terms, key.public(), now_ms)?;
     Ok(OperatorBundle {
         key,
         passport,
         authority: authority.key().public().clone(),
         ca: authority.certificate().clone(),
         swarm: authority.swarm(),
-        name: name.to_owned(),
+        name: terms.name.clone(),
         address: address.to_owned(),
     })
 }

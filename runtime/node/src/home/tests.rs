@@ -162,17 +162,14 @@ fn operators_get_their_level() {
     let dir = tempfile::tempdir().unwrap();
     let home = home(dir.path());
     home.mint(NOW_MS).unwrap();
-    let bundle = home.add_operator("ann", Level::Viewer, NOW_MS).unwrap();
+    let bundle = home.add_operator(&terms("ann"), NOW_MS).unwrap();
     let keyring = home.identity().unwrap().unwrap().keyring();
     let passport = keyring.check(&bundle.passport, NOW_MS).unwrap();
-    let skep_identity::Holder::Operator { name, level } = passport.holder else {
+    let skep_identity::Holder::Operator { name, level, .. } = passport.holder else {
         panic!("a node")
     };
     assert_eq!((name.as_str(), level), ("ann", Level::Viewer));
-    assert!(
-        home.add_operator("not a name", Level::Viewer, NOW_MS)
-            .is_err()
-    );
+    assert!(home.add_operator(&terms("not a name"), NOW_MS).is_err());
 }
 
 #[test]
@@ -219,4 +216,8 @@ fn the_authority_comes_back_from_its_backup() {
     other.mint(NOW_MS).unwrap();
     let foreign = other.import_authority(&text, PASSPHRASE, None, &[]);
     assert!(matches!(foreign, Err(HomeError::OtherSwarm { .. })));
+}
+
+fn terms(name: &str) -> skep_identity::OperatorTerms {
+    skep_identity::OperatorTerms::any(name, Level::Viewer)
 }

@@ -241,7 +241,7 @@ impl Switch {
             }
             Refusal::Denied
         })?;
-        if who.router != packet.from.node {
+        if who.router != packet.from.node || !who.may_call(role, &packet.handler) {
             return Err(Refusal::Denied);
         }
         Ok(Caller {

@@ -251,7 +251,11 @@ fn minted() -> &'static Minted {
             Identity::mint(&authority, key(), &terms, NOW_MS).expect("an identity")
         };
         let (a, b, operator) = (node("a"), node("b"), key());
-        let papers = authority.admit_operator("ann", Level::Admin, operator.public(), NOW_MS);
+        let papers = authority.admit_operator(
+            &skep_identity::OperatorTerms::any("ann", Level::Admin),
+            operator.public(),
+            NOW_MS,
+        );
         Minted {
             a,
             b,

@@ -4,9 +4,9 @@ use std::{net::SocketAddr, path::PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
-use skep_identity::Who;
+use skep_identity::{OperatorTerms, Who};
 use skep_node::Clock;
-use skep_packet::Level;
+use skep_packet::{HandlerPattern, Level};
 
 use super::papers;
 use crate::{
@@ -30,6 +30,8 @@ enum Deed {
     #[command(after_help = "\
 Examples:
   skep operator add ann --role viewer --out ann.skep
+  skep operator add bot --role viewer --only 'logwatch.*' --out bot.skep
+  skep operator add eve --role operator --only 'hive.oracle*,*@cmd_list_alerts' --out eve.skep
   skep --as ann.skep digest")]
     Add(Add),
     /// Show who was let in, until when, and who was shut out
@@ -64,6 +66,10 @@ struct Add {
     /// What the operator may do
     #[arg(long)]
     role: Role,
+    /// The only handlers the operator may call: ROLE or ROLE@HANDLER, with `*`, separated by commas
+    /// [default: all that the role admits]
+    #[arg(long, value_name = "HANDLERS")]
+    only: Option<HandlerPattern>,
     /// Where the bundle is written
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
@@ -101,7 +107,12 @@ impl Add {
             Role::Admin => Level::Admin,
         };
         let now_ms = Clock::start().now().unix_ms;
-        let bundle = home.add_operator(&add.name, level, now_ms);
+        let terms = OperatorTerms {
+            name: add.name,
+            level,
+            only: add.only,
+        };
+        let bundle = home.add_operator(&terms, now_ms);
         let mut bundle = bundle.map_err(|error| places::failure(&error))?;
         if let Some(at) = &globals.at {
             bundle.address.clone_from(at);
@@ -117,13 +128,16 @@ impl Add {
             OutputFormat::Json => output::document(&json!({
                 "operator": bundle.name,
                 "level": level.name(),
+                "only": terms.only,
                 "address": bundle.address,
                 "file": path,
             })),
             OutputFormat::Text => {
                 let name = &bundle.name;
+                let only = terms.only.as_ref();
+                let only = only.map(|only| format!(" for {only}")).unwrap_or_default();
                 output::line(&format!(
-                    "{name} is in, as {}; hand over {path}",
+                    "{name} is in, as {}{only}; hand over {path}",
                     level.name()
                 ));
                 match bundle.address.parse::<SocketAddr>() {
@@ -151,20 +165,32 @@ fn list(globals: &Globals) -> Result<(), Failure> {
     let people = papers
         .iter()
         .filter_map(|paper| Some((paper.operator.as_ref()?, paper)));
-    let rows: Vec<[String; 4]> = people
+    let rows: Vec<[String; 5]> = people
         .map(|((name, level), paper)| {
             [
                 name.clone(),
                 level.name().to_owned(),
                 papers::standing(paper, now_ms).to_owned(),
                 papers::day(paper.not_after_ms),
+                paper
+                    .only
+                    .as_ref()
+                    .map(ToString::to_string)
+                    .unwrap_or_default(),
             ]
         })
         .collect();
     match globals.format {
         OutputFormat::Json => {
-            let rows = rows.iter().map(|[name, level, standing, until]| {
-                json!({ "operator": name, "level": level, "standing": standing, "until": until })
+            let rows = rows.iter().map(|[name, level, standing, until, only]| {
+                let only = (!only.is_empty()).then_some(only);
+                json!({
+                    "operator": name,
+                    "level": level,
+                    "standing": standing,
+                    "until": until,
+                    "only": only,
+                })
             });
             output::document(&rows.collect());
         }
@@ -172,8 +198,9 @@ fn list(globals: &Globals) -> Result<(), Failure> {
             output::line("no operator was made in this home: run this where `skep init` ran");
         }
         OutputFormat::Text => {
-            for [name, level, standing, until] in rows {
-                output::line(&format!("{name:<20}  {level:<8}  {standing:<7}  {until}"));
+            for [name, level, standing, until, only] in rows {
+                let row = format!("{name:<20}  {level:<8}  {standing:<7}  {until}  {only}");
+                output::line(row.trim_end());
             }
         }
     }
