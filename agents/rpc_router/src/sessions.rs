@@ -148,10 +148,12 @@ impl Sessions {
     }
 
     fn resume(&self, operator: &OperatorName, resume: &Resume) -> Result<String, Problem> {
-        // Another operator's session looks like none: its id is not told from a wrong one.
+        // Another operator's session looks like none: its id is not told from a wrong one. Nor does
+        // a bundle that is limited go on with what one that is not may have subscribed to.
         let session = self.by_id.get(&resume.session_id);
         session
             .filter(|session| session.row.operator == operator.name)
+            .filter(|session| operator.hears_all || !session.row.hears_all)
             .map(|_| resume.session_id.clone())
             .ok_or_else(no_session)
     }
@@ -306,10 +308,10 @@ mod tests {
 
     #[test]
     fn another_operators_session_looks_like_none() {
-        let operator = |name: &str| OperatorName {
+        let operator = |name: &str, hears_all: bool| OperatorName {
             name: name.to_owned(),
             level: Level::Admin,
-            hears_all: true,
+            hears_all,
         };
         let resume = |id: &str| Resume {
             session_id: id.to_owned(),
@@ -317,11 +319,17 @@ mod tests {
         };
         let sessions = sessions(0);
         assert_eq!(
-            sessions.resume(&operator("ann"), &resume("s")).as_deref(),
+            sessions
+                .resume(&operator("ann", true), &resume("s"))
+                .as_deref(),
             Ok("s")
         );
-        let foreign = sessions.resume(&operator("bob"), &resume("s"));
-        assert_eq!(foreign, sessions.resume(&operator("bob"), &resume("none")));
-        assert!(foreign.is_err());
+        // Ann's other bundle, which is limited to some handlers, is no way to it either.
+        for (name, hears_all) in [("bob", true), ("ann", false)] {
+            let foreign = sessions.resume(&operator(name, hears_all), &resume("s"));
+            let none = sessions.resume(&operator(name, hears_all), &resume("none"));
+            assert_eq!(foreign, none, "{name}");
+            assert!(foreign.is_err(), "{name}");
+        }
     }
 }

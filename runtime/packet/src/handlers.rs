@@ -84,6 +84,8 @@ impl TryFrom<String> for HandlerPattern {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn check(pattern: &str, role: &str, handler: &str, expected: bool) {
@@ -155,5 +157,22 @@ mod tests {
                 .parse::<HandlerPattern>()
                 .is_err()
         );
+    }
+    proptest! {
+        #[test]
+        fn any_text_is_a_pattern_that_comes_back_or_none(text in "[a-z*@., ]{0,40}") {
+            let role = RoleName::new("hive.oracle").unwrap();
+            let handler = HandlerName::new("cmd_msg_prompt").unwrap();
+            if let Ok(pattern) = text.parse::<HandlerPattern>() {
+                let back: HandlerPattern = String::from(pattern.clone()).parse().unwrap();
+                prop_assert_eq!(&back, &pattern);
+                // Each of its parts means no more than all of them.
+                for part in pattern.as_str().split(',') {
+                    let part: HandlerPattern = part.parse().unwrap();
+                    let means = !part.matches(&role, &handler) || pattern.matches(&role, &handler);
+                    prop_assert!(means);
+                }
+            }
+        }
     }
 }

@@ -252,3 +252,40 @@ fn garbage_is_no_proof() {
     );
     assert_eq!(check(&[0xc0; 50], NOW_MS), Err(Refusal::Malformed));
 }
+
+#[test]
+fn a_passport_may_name_the_only_handlers_and_one_that_does_not_reads_as_before() {
+    let bob = key();
+    let check = |only: Option<&str>, handler: &str, is_let: bool| {
+        let terms_of_bob = crate::OperatorTerms {
+            only: only.map(|only| only.parse().unwrap()),
+            ..crate::OperatorTerms::any("bob", Level::Admin)
+        };
+        let admitted = world()
+            .authority
+            .admit_operator(&terms_of_bob, bob.public(), NOW_MS);
+        let session = session_with(&admitted.unwrap(), &bob, terms());
+        let proof = session.request(SERVICE, PAYLOAD, &token("t1"), NOW_MS);
+        let who = check(&proof.unwrap(), NOW_MS).unwrap();
+        assert_eq!(who.only, terms_of_bob.only);
+        let handler = handler.parse().unwrap();
+        assert_eq!(
+            who.may_call(&role(SERVICE), &handler),
+            is_let,
+            "{only:?} {handler}"
+        );
+    };
+    check(None, "cmd_any", true);
+    check(Some("logwatch.*"), "cmd_any", true);
+    check(Some("logwatch.*@cmd_generate*"), "cmd_any", false);
+    check(Some("hive.*"), "cmd_any", false);
+    // A passport without the list has the bytes that it had before there was one.
+    let holder = crate::Holder::Operator {
+        name: "bob".to_owned(),
+        level: Level::Admin,
+        only: None,
+    };
+    let before = encode(&("Operator", ("bob", Level::Admin)));
+    let map = |pair: &[u8]| [&[0x81], pair.get(1..).unwrap()].concat();
+    assert_eq!(encode(&holder).as_ref(), map(&before));
+}
