@@ -24,6 +24,7 @@ mod steward;
 pub mod store;
 mod supervisor;
 mod switch;
+mod threads;
 
 pub use clock::Clock;
 pub use metrics::Metrics;
@@ -32,3 +33,4 @@ pub use node::{
 };
 pub use secrets::{SecretError, find_secret};
 pub use steward::{LiveDirective, ReadPlan};
+pub use threads::runtime;

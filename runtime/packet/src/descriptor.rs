@@ -26,7 +26,7 @@ pub enum AgentHealth {
     Starting,
     /// Takes packets.
     Healthy,
-    /// Waits out a backoff before its next start.
+    /// Failed or hung: its last copy ends, or it waits out a backoff before its next start.
     Restarting,
     /// Failed more often than its restart intensity allows; waits for a person.
     CrashLoop,

@@ -2,7 +2,7 @@
 
 use std::{
     collections::HashMap,
-    sync::{LazyLock, Mutex, PoisonError},
+    sync::{LazyLock, Mutex, PoisonError, mpsc},
     time::Duration,
 };
 
@@ -35,6 +35,12 @@ pub struct Received {
 /// How long a probe that is told to block does so.
 const BLOCK_TIME: Duration = Duration::from_secs(2);
 
+/// How long a probe that hangs does so at most.
+const HANG_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// What lets the probe that hangs on a node go.
+static HANGING: LazyLock<Mutex<HashMap<String, mpsc::Sender<()>>>> = LazyLock::new(Mutex::default);
+
 static CONTEXTS: LazyLock<Mutex<HashMap<String, Ctx<Probe>>>> = LazyLock::new(Mutex::default);
 
 impl Probe {
@@ -43,6 +49,15 @@ impl Probe {
     pub fn on(node: &NodeId) -> Option<Ctx<Self>> {
         let contexts = CONTEXTS.lock().unwrap_or_else(PoisonError::into_inner);
         contexts.get(node.as_str()).cloned()
+    }
+
+    /// Lets the probe that hangs on a node go, and with it the thread it holds.
+    ///
+    /// # Panics
+    /// Where none hangs there.
+    pub fn release(node: &NodeId) {
+        let mut hanging = HANGING.lock().unwrap_or_else(PoisonError::into_inner);
+        hanging.remove(node.as_str()).unwrap().send(()).unwrap();
     }
 
     /// What the probe with this context has summed up.
@@ -73,13 +88,25 @@ impl Probe {
         Ok(())
     }
 
-    async fn misbehave(&mut self, request: Request<String>) -> Result<(), HandlerError> {
+    async fn misbehave(
+        &mut self,
+        ctx: &Ctx<Self>,
+        request: Request<String>,
+    ) -> Result<(), HandlerError> {
         match request.content.as_str() {
             "panic" => panic!("as the test asked"),
             "block" => {
                 // Nothing of the agent runs meanwhile, not even its sign of life.
-                let (_never, blocked) = std::sync::mpsc::channel::<()>();
+                let (_never, blocked) = mpsc::channel::<()>();
                 blocked.recv_timeout(BLOCK_TIME).unwrap_err();
+            }
+            "hang" => {
+                let (release, released) = mpsc::channel();
+                let node = ctx.address().node.to_string();
+                let mut hanging = HANGING.lock().unwrap_or_else(PoisonError::into_inner);
+                hanging.insert(node, release);
+                drop(hanging);
+                released.recv_timeout(HANG_TIME_MAX).unwrap();
             }
             "wait" => tokio::time::sleep(Duration::from_hours(1)).await,
             other => return Err(HandlerError::Refused(format!("cannot {other}"))),
@@ -107,8 +134,8 @@ impl Agent for Probe {
                 Access::operators(Level::Admin),
                 |agent, ctx, request| Box::pin(agent.echo(ctx, request)),
             )
-            .command("cmd_misbehave", Access::agents(), |agent, _, request| {
-                Box::pin(agent.misbehave(request))
+            .command("cmd_misbehave", Access::agents(), |agent, ctx, request| {
+                Box::pin(agent.misbehave(ctx, request))
             })
             .durable("cmd_add", Access::agents(), |agent, _, tx, request| {
                 Box::pin(agent.add(tx, request))

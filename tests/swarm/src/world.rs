@@ -240,11 +240,7 @@ impl Host {
             settings: NodeSettings::default(),
         };
         // On a runtime of its own, so that it can end at once with everything it does.
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .enable_all()
-            .build()
-            .unwrap();
+        let runtime = skep_node::runtime().unwrap();
         let started = runtime.spawn(async { Node::start(config) });
         let node = started.await.unwrap().unwrap();
         self.listen = node.listening().await.unwrap();

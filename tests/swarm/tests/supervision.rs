@@ -7,7 +7,7 @@ use serde_json::json;
 use skep_agent::{Outgoing, role};
 use skep_directive::RestartPlan;
 use skep_packet::{Address, AgentHealth, HandlerName};
-use skep_tests_swarm::{Host, World, until};
+use skep_tests_swarm::{Host, Probe, World, until};
 
 const SOON: Duration = Duration::from_secs(20);
 
@@ -38,7 +38,10 @@ async fn an_agent_that_hangs_is_ended_and_started_again() {
         .first_with("n1", |probe| probe.beacon_interval_ms = Some(300))
         .await;
     reaches(&n1, AgentHealth::Healthy, 1).await;
-    misbehave(&n1, "block").await;
+    misbehave(&n1, "hang").await;
+    reaches(&n1, AgentHealth::Restarting, 1).await;
+    // The thread it holds is the node's again, and its next copy may start.
+    Probe::release(n1.node().name());
     reaches(&n1, AgentHealth::Healthy, 2).await;
     let probe = n1.probe().await;
     let asking = probe

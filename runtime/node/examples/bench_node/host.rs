@@ -39,13 +39,6 @@ impl Receiver {
     }
 }
 
-/// The same runtime as `skep up` has.
-pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-}
-
 /// Mints a swarm in a fresh home, and starts its node.
 pub(crate) async fn first(home: &Path) -> Fallible<Node> {
     let home = Home::open(home)?;
@@ -72,7 +65,7 @@ pub(crate) async fn join(path: &Path, first: &Path, clock: Clock) -> Fallible<Re
 
 /// The receiving process: a node until standard input ends.
 pub(crate) fn receive(home: &Path) -> Fallible<()> {
-    runtime()?.block_on(async {
+    skep_node::runtime()?.block_on(async {
         let node = start(Home::open(home)?).await?;
         let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
         ended.await??;

@@ -52,7 +52,7 @@ fn main() -> ExitCode {
 }
 
 fn alone(bench: impl Future<Output = Fallible<Value>>) -> Fallible<()> {
-    println!("{}", host::runtime()?.block_on(bench)?);
+    println!("{}", skep_node::runtime()?.block_on(bench)?);
     Ok(())
 }
 

@@ -211,6 +211,7 @@ impl Keeper {
                 }
                 _ = checks.tick() => if vigil.is_over(status.beat_ns()) {
                     tracing::error!(agent = %self.plan.id, "agent hangs: no sign of life");
+                    self.show(AgentHealth::Restarting).await;
                     task.abort();
                     return match timeout(STOP_TIME_MAX, task).await {
                         Ok(_) => Ended::Failed("it hung".to_owned()),

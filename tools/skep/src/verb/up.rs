@@ -96,10 +96,7 @@ impl Up {
         let file = self.file().cloned();
         let home = places::home(globals)?;
         let config = self.config(directive, home, globals)?;
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build();
-        let runtime = runtime.map_err(|error| Failure::of(Kind::Node, &error))?;
+        let runtime = skep_node::runtime().map_err(|error| Failure::of(Kind::Node, &error))?;
         let ended = runtime.block_on(run(config, file, globals));
         // Reading of a file that was going on must not hold up the end.
         runtime.shutdown_timeout(Duration::from_secs(1));
