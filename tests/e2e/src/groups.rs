@@ -88,6 +88,11 @@ pub const GROUPS: &[Group] = &[
         needs: &[Need::Namespaces, Need::Binary],
     },
     Group {
+        name: "hub",
+        shows: "a host that can only dial out: asked, alerting and revoked through its hubs",
+        needs: &[Need::Namespaces, Need::Root, Need::Binary],
+    },
+    Group {
         name: "cases",
         shows: "three nodes: what several hosts report is one case, told once over two kills",
         needs: &[Need::Namespaces, Need::Binary],

@@ -36,7 +36,14 @@ struct Member {
     host: Host,
     home: PathBuf,
     directive: PathBuf,
+    /// What `skep up` is told about listening.
+    listening: &'static [&'static str],
 }
+
+/// Nobody is told where: each node finds out under which address the others can dial it.
+const LISTENS: &[&str] = &["--listen", "0.0.0.0"];
+/// It accepts nothing.
+const DIALS: &[&str] = &["--dial-out"];
 
 impl Swarm {
     /// No nodes yet, only the operator's host.
@@ -78,6 +85,24 @@ impl Swarm {
     /// # Errors
     /// When it does not come up; the message carries its output.
     pub fn add(&mut self, name: &str, host: Host, directive: &Value) -> Result<()> {
+        self.add_as(name, host, directive, LISTENS)
+    }
+
+    /// The same, for a node that accepts no connection.
+    ///
+    /// # Errors
+    /// As [`Swarm::add`].
+    pub fn add_dialling(&mut self, name: &str, host: Host, directive: &Value) -> Result<()> {
+        self.add_as(name, host, directive, DIALS)
+    }
+
+    fn add_as(
+        &mut self,
+        name: &str,
+        host: Host,
+        directive: &Value,
+        listening: &'static [&'static str],
+    ) -> Result<()> {
         let home = self.folder().join(name);
         let path = self.folder().join(format!("{name}.json"));
         fs::write(&path, directive.to_string())?;
@@ -88,6 +113,7 @@ impl Swarm {
             host,
             home,
             directive: path,
+            listening,
         });
         self.start(name)
     }
@@ -120,8 +146,7 @@ impl Swarm {
         let skep = self.skep.clone();
         let member = self.member(name)?;
         let directive = member.directive.to_string_lossy().into_owned();
-        // Nobody is told where: each node finds out under which address the others can dial it.
-        let args = ["--directive", &directive, "--listen", "0.0.0.0"];
+        let args = [&["--directive", &*directive], member.listening].concat();
         let mut node = skep.up(Some(&member.host), &member.home, &args)?;
         let home = member.home.to_string_lossy().into_owned();
         let answers = || {
