@@ -37,7 +37,7 @@ use crate::{clock::Clock, metrics::Metrics, store::Store};
 
 pub(crate) use commits::{completions, load};
 pub(crate) use handle::{Ask, CommitRequest, Handle, Input, MailboxUp, SWITCH_QUEUE_MAX, Send};
-pub(crate) use seat::{KnownNode, Seat, SeatInput};
+pub(crate) use seat::{KnownNode, Say, Seat, SeatInput};
 pub(crate) use view::View;
 
 use commits::Commits;

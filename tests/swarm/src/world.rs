@@ -144,25 +144,40 @@ impl World {
     /// # Panics
     /// Where `first` does not hold the authority.
     pub async fn join_long_ago(&self, first: &Host, name: &str, age: Duration) -> Host {
+        let mut host = self.enrolled_long_ago(first, first, name, age);
+        host.up().await;
+        host
+    }
+
+    /// The same, knowing only `via` of the swarm; it accepts no connection, and its node does not run
+    /// yet.
+    ///
+    /// # Panics
+    /// Where `first` does not hold the authority.
+    #[must_use]
+    pub fn dialling_long_ago(&self, first: &Host, via: &Host, name: &str, age: Duration) -> Host {
+        let mut host = self.enrolled_long_ago(first, via, name, age);
+        host.dials_only = true;
+        host
+    }
+
+    fn enrolled_long_ago(&self, first: &Host, via: &Host, name: &str, age: Duration) -> Host {
         let then_ms = self.now_ms() - u64::try_from(age.as_millis()).unwrap();
         let invite = first.home.invite(INVITE_LIFE_MS, self.now_ms()).unwrap();
         let home = Home::open(&self.path(name)).unwrap();
-        let address: SocketAddr = invite.address.parse().unwrap();
         let prepared = home
             .prepare_join(invite, self.node_id(name), Vec::new())
             .unwrap();
         let request = JoinRequest::from_bytes(&prepared.request).unwrap();
         let hint = PeerHint {
-            node: first.node().name().clone(),
-            addresses: vec![address],
+            node: via.node().name().clone(),
+            addresses: vec![via.listen],
         };
         let authority = first.home.authority().unwrap().unwrap();
         let (answer, _) = authority.enrol(&request, vec![hint], then_ms).unwrap();
         home.finish_join(prepared, &encode(&answer), then_ms)
             .unwrap();
-        let mut host = Host::of(home);
-        host.up().await;
-        host
+        Host::of(home)
     }
 
     /// The papers of a host that is let into the swarm of `first`, without a node.
@@ -246,6 +261,11 @@ impl Host {
         self.listen = node.listening().await.unwrap();
         self.node = Some(node);
         self.runtime = Some(runtime);
+    }
+
+    /// From its next start on nobody can connect to it.
+    pub fn accepts_nothing(&mut self) {
+        self.dials_only = true;
     }
 
     /// Ends the node in the middle of whatever it does, without a word to anybody.

@@ -147,3 +147,24 @@ async fn papers_are_renewed_while_the_node_works() {
     let again = n1.home().renew(&after.passport, Vec::new(), world.now_ms());
     assert!(again.unwrap().is_none());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn papers_are_renewed_through_a_hub_where_the_authority_accepts_no_connection_either() {
+    let world = World::new("renewed-through");
+    let mut n1 = world.first("n1").await;
+    let hub = world.join(&n1, "hub").await;
+    n1.sees(&hub).await;
+    hub.sees(&n1).await;
+    let mut n2 = world.dialling_long_ago(&n1, &hub, "n2", 21 * DAY);
+    let before = n2.home().identity().unwrap().unwrap();
+    n1.accepts_nothing();
+    anew(&mut n1).await;
+    n2.up().await;
+    let after = until("new papers", || {
+        let identity = n2.home().identity().unwrap().unwrap();
+        (identity.passport.serial > before.passport.serial).then_some(identity)
+    })
+    .await;
+    assert_eq!(after.key.id(), before.key.id(), "the key stays");
+    assert!(hub.node().metrics().n_relayed_bytes() > 0);
+}

@@ -6,11 +6,11 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use skep_identity::{Credentials, Identity, Keyring, Opener, PeerHint, Renewal, Sealer};
+use skep_identity::{Identity, Keyring, Opener, PeerHint, Renewal, Sealer};
 use skep_mesh::{Mesh, MeshConfig, MeshError, MeshEvent, MeshEvents};
 use skep_packet::{Frame, NodeId, Signed, decode, limits::PACKET_BYTES_MAX};
 use tokio::{
-    sync::{oneshot, watch},
+    sync::{mpsc, oneshot, watch},
     time::sleep_until,
 };
 use tokio_util::sync::CancellationToken;
@@ -22,6 +22,10 @@ use crate::{
     store::Table,
     switch::{Input, KnownNode, Seat, SeatInput},
 };
+
+/// Words about papers that may wait, which came by way of a third node; at the bound a further one
+/// is dropped, and whoever wants papers asks again.
+const PAPERS_QUEUE_MAX: usize = 16;
 
 /// The node's way into the swarm.
 pub(super) struct Links {
@@ -68,7 +72,9 @@ impl Links {
         });
         tracing::info!(%address, dials_only, node = %self.base.me.node, swarm = %self.base.me.swarm, "listening");
         let renewal = Renewal::new(&identity.passport);
-        let seat = self.seat(identity, keyring, mesh.clone(), told, dials_only, known)?;
+        let (passed_on, papers) = mpsc::channel(PAPERS_QUEUE_MAX);
+        let mut seat = self.seat(identity, keyring, mesh.clone(), told, dials_only, passed_on)?;
+        seat.known = known;
         self.base
             .switch
             .tell(Input::Seat(SeatInput::Taken(Box::new(seat))))
@@ -76,7 +82,7 @@ impl Links {
         self.bound.send_replace(Some(address));
         let stop = self.stop.clone();
         if stop
-            .run_until_cancelled(self.pass_on(events, &mesh, renewal))
+            .run_until_cancelled(self.pass_on(events, papers, renewal))
             .await
             .is_none()
         {
@@ -163,7 +169,7 @@ impl Links {
         mesh: Mesh,
         told: Vec<SocketAddr>,
         dials_only: bool,
-        known: Vec<KnownNode>,
+        papers: mpsc::Sender<(NodeId, Frame)>,
     ) -> Result<Seat, String> {
         let (switch, keys) = (self.base.switch.clone(), self.base.keys.load_full());
         let keys = keys.ok_or("the keys are gone")?;
@@ -185,10 +191,11 @@ impl Links {
             shared_keyring: keys.keyring.clone(),
             signer,
             mesh,
+            papers,
             listen: told,
             issues: self.issues(),
             dials_only,
-            known,
+            known: Vec::new(),
             identity,
         })
     }
@@ -237,19 +244,28 @@ impl Links {
         Ok(told.chain(stored).filter(not_me).collect())
     }
 
-    async fn pass_on(&self, mut events: MeshEvents, mesh: &Mesh, mut renewal: Renewal) {
+    async fn pass_on(
+        &self,
+        mut events: MeshEvents,
+        mut papers: mpsc::Receiver<(NodeId, Frame)>,
+        mut renewal: Renewal,
+    ) {
         loop {
             let wake = renewal.next_wake(self.base.clock.now());
             let event = tokio::select! {
                 event = events.recv() => event,
                 () = sleep_until(self.base.clock.at(wake)) => {
                     if renewal.poll(self.base.clock.now()) {
-                        self.ask_for_papers(mesh, &mut renewal).await;
+                        self.ask_for_papers(&mut renewal).await;
                     }
                     continue;
                 }
                 () = self.base.renew.notified() => {
                     renewal.ask_now();
+                    continue;
+                }
+                Some((from, frame)) = papers.recv() => {
+                    self.about_papers(from, frame, &mut renewal).await;
                     continue;
                 }
             };
@@ -265,25 +281,9 @@ impl Links {
                 }
                 MeshEvent::Frame {
                     peer,
-                    frame: Frame::Renew,
+                    frame: frame @ (Frame::Renew | Frame::Renewed { .. }),
                     ..
-                } => self.make_papers(mesh, &peer).await,
-                MeshEvent::Frame {
-                    frame:
-                        Frame::Renewed {
-                            passport,
-                            certificate,
-                        },
-                    ..
-                } => {
-                    let credentials = Credentials {
-                        passport,
-                        certificate,
-                    };
-                    if let Some(next) = self.take_papers(credentials).await {
-                        renewal = next;
-                    }
-                }
+                } => self.about_papers(peer, frame, &mut renewal).await,
                 event => {
                     self.base
                         .switch

@@ -6,13 +6,13 @@ use std::{
 };
 
 use skep_identity::{Credentials, Passport, Renewal};
-use skep_mesh::Mesh;
-use skep_packet::{Frame, Lane, NodeId};
+use skep_packet::{Frame, NodeId};
+use tokio::sync::oneshot;
 
 use super::links::Links;
 use crate::{
     door::Keys,
-    switch::{Input, SeatInput},
+    switch::{Input, Say, SeatInput},
 };
 
 impl Links {
@@ -21,11 +21,31 @@ impl Links {
         matches!(self.base.config.home.authority(), Ok(Some(_)))
     }
 
+    /// A node wants papers, or sent those that this one asked for; directly or through a hub.
+    pub(super) async fn about_papers(&self, from: NodeId, frame: Frame, renewal: &mut Renewal) {
+        match frame {
+            Frame::Renew => self.make_papers(from).await,
+            Frame::Renewed {
+                passport,
+                certificate,
+            } => {
+                let credentials = Credentials {
+                    passport,
+                    certificate,
+                };
+                if let Some(next) = self.take_papers(credentials).await {
+                    *renewal = next;
+                }
+            }
+            _ => {}
+        }
+    }
+
     /// Asks for papers: of this home's own authority, else of a node that has it. Where none can be
     /// reached it is tried again.
-    pub(super) async fn ask_for_papers(&self, mesh: &Mesh, renewal: &mut Renewal) {
+    pub(super) async fn ask_for_papers(&self, renewal: &mut Renewal) {
         if !self.issues() {
-            if !self.ask_issuers(mesh) {
+            if !self.ask_issuers().await {
                 renewal.nobody(self.base.clock.now());
             }
             return;
@@ -41,18 +61,22 @@ impl Links {
         }
     }
 
-    fn ask_issuers(&self, mesh: &Mesh) -> bool {
-        for (node, addresses) in self.base.view.issuers() {
-            if mesh.send(&node, Lane::Control, &Frame::Renew).is_ok() {
+    async fn ask_issuers(&self) -> bool {
+        for node in self.base.view.issuers() {
+            if self.say(node.clone(), Frame::Renew).await {
                 tracing::info!(%node, "asked for new papers");
                 return true;
-            }
-            if let Err(error) = mesh.connect(&node, &addresses) {
-                tracing::debug!(%node, %error, "node not dialled");
             }
         }
         tracing::debug!("new papers are due, and no node that makes them is there");
         false
+    }
+
+    /// Whether there was a way to the node; else one is looked for.
+    async fn say(&self, to: NodeId, frame: Frame) -> bool {
+        let (said, done) = oneshot::channel();
+        let say = Input::Seat(SeatInput::Say(Say { to, frame, said }));
+        self.base.switch.tell(say).await && done.await.unwrap_or(false)
     }
 
     /// Has the authority sign, on a thread of its own.
@@ -77,13 +101,13 @@ impl Links {
         }
     }
 
-    /// Makes papers for a peer. It holds up the mesh's events for the two signatures of it, so a
-    /// peer gets none before the old ones are [`RENEWAL_AGE_MIN_MS`](crate::home::RENEWAL_AGE_MIN_MS) old.
-    pub(super) async fn make_papers(&self, mesh: &Mesh, peer: &NodeId) {
+    /// Makes papers for a node. It holds up the mesh's events for the two signatures of it, so a
+    /// node gets none before the old ones are [`RENEWAL_AGE_MIN_MS`](crate::home::RENEWAL_AGE_MIN_MS) old.
+    async fn make_papers(&self, peer: NodeId) {
         let known = self.base.keys.load_full();
-        let known = known.and_then(|keys| keys.keyring.load().node(peer).cloned());
+        let known = known.and_then(|keys| keys.keyring.load().node(&peer).cloned());
         let Some(known) = known else { return };
-        let addresses = self.addresses(peer).iter().map(SocketAddr::ip).collect();
+        let addresses = self.addresses(&peer).iter().map(SocketAddr::ip).collect();
         let Some(papers) = self.issue(known.passport.clone(), addresses).await else {
             return;
         };
@@ -91,8 +115,8 @@ impl Links {
             passport: papers.passport,
             certificate: papers.certificate,
         };
-        if let Err(error) = mesh.send(peer, Lane::Control, &frame) {
-            tracing::debug!(node = %peer, %error, "renewed papers not sent");
+        if !self.say(peer.clone(), frame).await {
+            tracing::debug!(node = %peer, "renewed papers not sent");
         }
     }
 
@@ -103,7 +127,7 @@ impl Links {
     }
 
     /// Takes in papers that somebody sent: only the authority's, for this node's key, and newer.
-    pub(super) async fn take_papers(&self, credentials: Credentials) -> Option<Renewal> {
+    async fn take_papers(&self, credentials: Credentials) -> Option<Renewal> {
         let home = self.base.config.home.clone();
         let taken = self
             .base

@@ -62,13 +62,23 @@ impl Switch {
         }
     }
 
-    /// What another node's delivery answers, where a third one passed it on.
+    /// What another node itself says, where a third one passed it on.
     fn sealed_answer(&mut self, from: NodeId, peer: &NodeId, wire: &WirePacket) {
         match decode(&wire.packet.content, PACKET_BYTES_MAX) {
             Ok(frame @ (Frame::Ack(_) | Frame::Settled(_) | Frame::Refused { .. })) => {
                 self.answered(from, peer, frame);
             }
+            Ok(frame @ (Frame::Renew | Frame::Renewed { .. })) => self.about_papers(from, frame),
             _ => self.metrics.refused(Refusal::Malformed),
+        }
+    }
+
+    /// Hands on what only this node's links answer. At their bound it is dropped: a node that wants
+    /// papers asks again.
+    fn about_papers(&self, from: NodeId, frame: Frame) {
+        let Some(seat) = &self.seat else { return };
+        if seat.papers.try_send((from, frame)).is_err() {
+            tracing::debug!("the links are busy: a word about papers was dropped");
         }
     }
 

@@ -8,9 +8,10 @@ use skep_mesh::{CloseReason, DownReason, Mesh, MeshEvent};
 use skep_packet::{Frame, Hello, Lane, NodeId, Signed, WirePacket, encode_into};
 use skep_swarm::{
     asks::AskInput,
-    membership,
+    delivery, membership,
     ways::{self, Way, Ways},
 };
+use tokio::sync::{mpsc, oneshot};
 
 use super::Switch;
 use crate::signer::{SignResult, Signer, What};
@@ -25,6 +26,8 @@ pub(crate) struct Seat {
     pub(crate) opener: Opener,
     pub(crate) signer: Signer,
     pub(crate) mesh: Mesh,
+    /// What came about papers by way of a third node, and from whom.
+    pub(crate) papers: mpsc::Sender<(NodeId, Frame)>,
     /// Where other nodes reach this one.
     pub(crate) listen: Vec<SocketAddr>,
     /// Whether nobody can connect to this node.
@@ -50,6 +53,16 @@ pub(crate) enum SeatInput {
     Revocations(Vec<Signed>),
     /// This node has new papers for its key.
     Renewed(Box<Identity>),
+    /// The links have something to say to another node.
+    Say(Say),
+}
+
+/// What this node itself says to another one, over whatever way there is.
+pub(crate) struct Say {
+    pub(crate) to: NodeId,
+    pub(crate) frame: Frame,
+    /// Told whether there was a way; where there was none, one is looked for.
+    pub(crate) said: oneshot::Sender<bool>,
 }
 
 impl Seat {
@@ -66,6 +79,21 @@ impl Switch {
             SeatInput::Signed(result) => self.signed(result),
             SeatInput::Revocations(signed) => self.revocations(None, &signed),
             SeatInput::Renewed(identity) => self.renewed(*identity),
+            SeatInput::Say(say) => self.say(say),
+        }
+    }
+
+    fn say(&mut self, Say { to, frame, said }: Say) {
+        let is_reached = self.ways.way(&to).is_some();
+        if is_reached {
+            let frame = Box::new(frame);
+            let say = delivery::Input::Say { to, frame };
+            self.delivery.handle(self.now(), say);
+        } else {
+            self.dial(&to);
+        }
+        if said.send(is_reached).is_err() {
+            tracing::debug!("the links no longer wait");
         }
     }
 

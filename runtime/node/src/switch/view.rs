@@ -2,7 +2,6 @@
 
 use std::{
     collections::BTreeMap,
-    net::SocketAddr,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -91,16 +90,14 @@ impl View {
     }
 
     /// Live nodes that can renew papers, and where they listen.
-    pub(crate) fn issuers(&self) -> Vec<(NodeId, Vec<SocketAddr>)> {
+    pub(crate) fn issuers(&self) -> Vec<NodeId> {
         let shown = self.shown();
         let live = shown
             .others
             .values()
             .filter(|(_, state)| *state == MemberState::Alive);
         let issues = live.filter_map(|(descriptor, _)| descriptor.as_ref().filter(|d| d.issues));
-        issues
-            .map(|descriptor| (descriptor.node.clone(), descriptor.addresses.clone()))
-            .collect()
+        issues.map(|descriptor| descriptor.node.clone()).collect()
     }
 
     pub(super) fn set_outbox(&self, outbox: BTreeMap<String, u64>) {

@@ -164,6 +164,7 @@ impl Delivery {
             Input::Written { rows } => self.written(now, &rows),
             Input::Aborted { rows } => self.aborted(&rows),
             Input::Persisted { rows } => self.persisted(now, &rows),
+            Input::Say { to, frame } => self.say(now, &to, *frame),
         }
         self.flush();
     }

@@ -132,6 +132,14 @@ pub enum Input {
         /// Their numbers.
         rows: Vec<u64>,
     },
+    /// This node itself has something to say to another one: it goes as answers do, sealed where a
+    /// third one passes it on, and is not sent again.
+    Say {
+        /// To whom.
+        to: NodeId,
+        /// What.
+        frame: Box<Frame>,
+    },
 }
 
 /// What the driver does for delivery.

@@ -337,18 +337,18 @@ impl Delivery {
             self.timers.remove(&(due_ns, Timer::Answers(to.clone())));
         }
         for frame in frames {
-            let output = match self.sealed_answer(now, to, &frame) {
-                Some(wire) => Output::Transmit {
-                    to: to.clone(),
-                    wire,
-                },
-                None => Output::Frame {
-                    to: to.clone(),
-                    frame,
-                },
-            };
-            self.outputs.push_back(output);
+            self.say(now, to, frame);
         }
+    }
+
+    /// What this node itself says to another one.
+    pub(super) fn say(&mut self, now: Now, to: &NodeId, frame: Frame) {
+        let sealed = self.sealed_answer(now, to, &frame);
+        let to = to.clone();
+        self.outputs.push_back(match sealed {
+            Some(wire) => Output::Transmit { to, wire },
+            None => Output::Frame { to, frame },
+        });
     }
 
     /// The answer as a packet, where another node passes it on: that one must not be able to say in
