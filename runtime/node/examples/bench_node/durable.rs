@@ -15,13 +15,16 @@ use crate::{
 };
 
 /// How long packets are sent; then the rest of them is waited for.
-const MEASURED: Duration = Duration::from_secs(8);
+pub(crate) const MEASURED: Duration = Duration::from_secs(8);
 
 /// Packets in a transaction.
 const AT_A_TIME: usize = 256;
 
 /// Transactions that may wait for the disk.
 const TRANSACTIONS: usize = 4;
+
+/// Packets that may be on their way.
+pub(crate) const ON_THEIR_WAY: usize = AT_A_TIME * TRANSACTIONS;
 
 /// Longest time that the rest may take, in nanoseconds.
 const REST_NS_MAX: u64 = 60_000_000_000;

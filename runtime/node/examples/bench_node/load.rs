@@ -27,10 +27,10 @@ pub(crate) const WARM_UP: Duration = Duration::from_secs(2);
 pub(crate) const MEASURED: Duration = Duration::from_secs(8);
 
 /// Packets that are sent at a time; a question how many were taken follows them.
-const CHUNK: usize = 4_000;
+pub(crate) const CHUNK: usize = 4_000;
 
 /// Questions that may be open: so many chunks are on their way.
-const CHUNKS_MAX: usize = 4;
+pub(crate) const CHUNKS_MAX: usize = 4;
 
 /// Asks that are measured.
 const ASKS: u32 = 300;
@@ -45,7 +45,7 @@ pub(crate) const STEADY_PER_SECOND: u32 = 50_000;
 const STEADY_TICK_MS: u32 = 5;
 
 /// Longest time that anything here may take.
-const WAIT_MAX: Duration = Duration::from_secs(20);
+pub(crate) const WAIT_MAX: Duration = Duration::from_secs(20);
 
 /// The bee here, and where the other one is.
 #[derive(Clone)]

@@ -1,4 +1,4 @@
-//! What a node's packets and questions cost: `bench_node packets`, `durable`, `asks`.
+//! What a node's packets and questions cost: `bench_node packets`, `durable`, `peers`, `asks`.
 //!
 //! `packets`: how many signed packets two nodes move per CPU-second, and how long an ask takes. Two
 //! processes, each a real node with RSA-3072 keys, on loopback: this one sends, and starts
@@ -6,7 +6,11 @@
 //! run. The baseline, in the same run, is one signature and one verification for each packet.
 //! Prints one JSON line.
 //!
-//! `durable`: the same, from disk to disk, in large transactions and in small ones.
+//! `durable`: the same, from disk to disk, in large transactions and in small ones; and through NATS
+//! JetStream, where the path of a NATS server is given.
+//!
+//! `peers`: the load of `packets` through a NATS server, whose path follows, and what each part of a
+//! packet's way costs.
 //!
 //! `asks`: what 100,000 open questions take, and how late their deadlines fire.
 
@@ -17,8 +21,11 @@ mod cpu;
 mod durable;
 mod host;
 mod load;
+mod nats;
+mod parts;
+mod peers;
 
-use std::{error::Error, process::ExitCode};
+use std::{error::Error, path::Path, process::ExitCode};
 
 use serde_json::{Value, json};
 use skep_node::{Clock, Node};
@@ -39,8 +46,13 @@ fn main() -> ExitCode {
         [_, verb] if verb == "asks" => alone(asks::bench(Clock::start())),
         [_, verb] if verb == asks::TASKS => alone(asks::tasks(Clock::start())),
         [_, verb] if verb == "packets" => packets(),
-        [_, verb] if verb == "durable" => alone(durable()),
-        _ => Err("one of: packets, asks, durable".into()),
+        [_, verb] if verb == "durable" => alone(durable(None)),
+        [_, verb, server] if verb == "durable" => alone(durable(Some(server.as_ref()))),
+        [_, verb, server] if verb == "peers" => alone(peers(server.as_ref())),
+        [_, verb, what, address, certificate] if verb == nats::SUBSCRIBE => {
+            nats::subscribe(what, address, certificate)
+        }
+        _ => Err("one of: packets, asks, durable [NATS-SERVER], peers NATS-SERVER".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -69,14 +81,29 @@ fn packets() -> Fallible<()> {
     })
 }
 
-async fn durable() -> Fallible<Value> {
+async fn durable(server: Option<&Path>) -> Fallible<Value> {
     let clock = Clock::start();
     let (_folder, node, receiver) = two_nodes(clock).await?;
     let load = Load::new(clock, receiver.pid()).await?;
     let measured = durable::bench(&load).await;
     receiver.stop()?;
     node.stop().await;
-    measured
+    let mut line = measured?;
+    line["nats_jetstream"] = match server {
+        Some(server) => nats::durable(clock, server).await?,
+        None => "no NATS server was given".into(),
+    };
+    Ok(line)
+}
+
+async fn peers(server: &Path) -> Fallible<Value> {
+    let clock = Clock::start();
+    let (_folder, node, receiver) = two_nodes(clock).await?;
+    let load = Load::new(clock, receiver.pid()).await?;
+    let measured = peers::Ours::measure(&node, &load).await;
+    receiver.stop()?;
+    node.stop().await;
+    peers::bench(clock, &measured?, server).await
 }
 
 /// Their homes, the node here, and the one in a process of its own.
