@@ -28,7 +28,7 @@ enum Name {
     Asks,
     /// Memory, CPU time and wake-ups of a node with seven agents to which nothing happens
     Idle,
-    /// Lines of an sshd log per CPU-second, against Debian's logwatch on the same file
+    /// Lines of sshd, httpd and mail logs per CPU-second, against logwatch and GoAccess
     Digest,
     /// One role lookup among 1,000 nodes of ten agents, while changes arrive
     Lookup,

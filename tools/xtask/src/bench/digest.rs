@@ -1,200 +1,170 @@
-//! Lines of an sshd log per CPU-second, Skep's digest against Debian's logwatch on the same file.
+//! Lines per CPU-second of digests of over 1 GB of sshd, httpd and mail logs, against what Debian's
+//! logwatch and GoAccess take for a slice of the same lines; all in one run, one line for each kind.
+
+mod logs;
+mod peers;
 
 use std::{
-    fs::File,
-    io::{BufWriter, Write},
+    fs::{self, File},
+    io::copy,
     path::Path,
-    process::Command,
+    process::{Child, Command},
+    time::Duration,
 };
 
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use skep_tests_e2e::{Image, Root};
+use skep_tests_e2e::{Image, Root, until};
 
-use crate::run::{cargo, command, output, target_folder};
+use self::{
+    logs::{KINDS, Kind, Log, Truth},
+    peers::PEERS,
+};
+use crate::run::{cargo, output, target_folder};
 
-/// Connections in the generated file; [`connection`] writes the lines of each.
-const CONNECTIONS: u32 = 400_000;
+/// Peers are slow: they get a slice of the lines, and we get it so often.
+const SLICE_BYTES: u64 = 50_000_000;
+const SLICES: u64 = 6;
 
-/// What a generated file holds.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Truth {
-    lines: u64,
-    failed: u64,
-    accepted: u64,
+/// How long one run of ours may take.
+const WITHIN: Duration = Duration::from_mins(10);
+
+/// What the issue asks for of memory, in units of a million bytes.
+const RSS_MB_MAX: u64 = 64;
+
+/// What one run took.
+struct Run {
+    cpu_s: f64,
+    rss_mb: u64,
+    digest: Value,
 }
 
 pub(super) fn run() -> Result<()> {
     cargo(&["build", "--quiet", "--release", "--package", "skep"])?;
     Image::prepare()?;
     let root = Root::get()?;
-    let file = root.shared().join("auth.log");
-    let mut out = BufWriter::new(File::create(&file)?);
-    let truth = generate(&mut out, CONNECTIONS)?;
-    out.flush()?;
+    for kind in KINDS {
+        println!("{}", measured(&root, kind)?);
+    }
+    Ok(())
+}
 
-    let (ours, digest) = ours(&file)?;
-    let sshd = &digest["collectors"]["sshd"];
-    let seen = Truth {
-        lines: sshd["lines_read"].as_u64().unwrap_or_default(),
-        failed: sshd["totals"]["failed"].as_u64().unwrap_or_default(),
-        accepted: sshd["totals"]["accepted"].as_u64().unwrap_or_default(),
-    };
+fn measured(root: &Root, kind: &Kind) -> Result<Value> {
+    let (slice, whole) = (root.shared().join("slice"), root.shared().join("whole"));
+    let of_slice = Log::write(kind, &slice, SLICE_BYTES)?;
+    repeat(&slice, &whole)?;
+    let ours = ours(kind, &whole)?;
+    let (seen, truth) = (Truth::told(kind, &ours.digest), of_slice.times(SLICES));
     ensure!(
         seen == truth,
         "the digest is fast and wrong: {seen:?}, and the file holds {truth:?}"
     );
-    let baseline = logwatch(&root, &file)?;
+    let rate = rate(truth.lines, ours.cpu_s);
+    let peers = PEERS.iter().filter(|peer| peer.kind == kind.collector);
+    let baselines: Result<Vec<Value>> = peers
+        .map(|peer| {
+            let cpu_s = (peer.run)(root, &slice)?;
+            let theirs = self::rate(of_slice.lines, cpu_s);
+            Ok(json!({
+                "is": peer.name,
+                "rate": theirs,
+                "ratio": (rate / theirs).round(),
+                "goal": peer.goal,
+            }))
+        })
+        .collect();
+    Ok(json!({
+        "name": "digest",
+        "collector": kind.collector,
+        "unit": "lines per CPU-second",
+        "ours": rate,
+        "goal": kind.goal,
+        "cpu_s": ours.cpu_s,
+        "rss_mb": ours.rss_mb,
+        "rss_mb_goal": RSS_MB_MAX,
+        "bytes": fs::metadata(&whole)?.len(),
+        "truth": truth.json(kind),
+        "baselines": baselines?,
+    }))
+}
 
+fn rate(lines: u64, cpu_s: f64) -> f64 {
     #[expect(
         clippy::cast_precision_loss,
         reason = "a rate, printed with a few digits"
     )]
-    let lines = truth.lines as f64;
-    let line = json!({
-        "name": "digest",
-        "ours": (lines / ours).round(),
-        "baseline": (lines / baseline).round(),
-        "ratio": (baseline / ours).round(),
-        "unit": "sshd lines per CPU-second",
-        "lines": truth.lines,
-        "ours_cpu_s": ours,
-        "baseline_cpu_s": baseline,
-        "baseline_is": "logwatch",
-    });
-    println!("{line}");
+    let lines = lines as f64;
+    (lines / cpu_s).round()
+}
+
+fn repeat(slice: &Path, whole: &Path) -> Result<()> {
+    let mut out = File::create(whole)?;
+    for _ in 0..SLICES {
+        copy(&mut File::open(slice)?, &mut out)?;
+    }
     Ok(())
 }
 
-fn ours(file: &Path) -> Result<(f64, Value)> {
-    let binary = target_folder().join("release/skep");
-    let script = "TIMEFORMAT='%U %S'; time \"$0\" digest --offline \"sshd=$1\" --format json";
-    let mut command = command("bash");
-    command.args(["-c", script]).arg(binary).arg(file);
-    let (cpu, said) = timed(&mut command)?;
-    Ok((
-        cpu,
-        serde_json::from_slice(&said).context("the digest is no JSON")?,
-    ))
+fn ours(kind: &Kind, file: &Path) -> Result<Run> {
+    let script = format!("{TIMED} \"$0\" digest --offline \"$1\" --format json --quiet");
+    let (said, complaint) = (file.with_extension("json"), file.with_extension("times"));
+    let mut shell = Command::new("bash")
+        .args(["-c", &script])
+        .arg(target_folder().join("release/skep"))
+        .arg(format!("{}={}", kind.collector, file.display()))
+        .stdout(File::create(&said)?)
+        .stderr(File::create(&complaint)?)
+        .spawn()
+        .context("cannot run bash")?;
+    let rss_mb = peak_rss_mb(&mut shell)?;
+    let complaint = fs::read(complaint)?;
+    let digest = serde_json::from_slice(&fs::read(said)?)
+        .with_context(|| String::from_utf8_lossy(&complaint).into_owned())?;
+    Ok(Run {
+        cpu_s: cpu_s(&complaint)?,
+        rss_mb,
+        digest,
+    })
 }
 
-fn logwatch(root: &Root, file: &Path) -> Result<f64> {
-    // Logwatch reads its configuration in lower case: the file needs a name without capitals.
-    const NAME: &str = "/var/log/bench.log";
-    root.run("ln", &["-sf", &file.to_string_lossy(), NAME])?;
-    let config = format!("LogFile =\nLogFile = {NAME}\nArchive =\n");
-    let config = root.write("secure.conf", &config)?;
-    root.run(
-        "mkdir",
-        &["-p", "/etc/logwatch/conf/logfiles", "/var/cache/logwatch"],
-    )?;
-    root.run(
-        "cp",
-        &[
-            &config.to_string_lossy(),
-            "/etc/logwatch/conf/logfiles/secure.conf",
-        ],
-    )?;
-    let script = "TIMEFORMAT='%U %S'; time logwatch --service sshd --range all --detail high \
-                  --archives no --output stdout --format text";
-    let mut command = root.command(None, "bash");
-    let (cpu, said) = timed(command.args(["-c", script]))?;
-    let text = String::from_utf8_lossy(&said);
-    ensure!(
-        text.contains("203.0.113."),
-        "logwatch did not read the file:\n{text}"
-    );
-    Ok(cpu)
+/// The most memory that the child of a shell ever held, as the kernel last said while it ran.
+fn peak_rss_mb(shell: &mut Child) -> Result<u64> {
+    let id = shell.id();
+    let mut peak_kb = 0;
+    until("the digest", WITHIN, || {
+        peak_kb = peak_kb.max(peak_kb_of_child(id).unwrap_or(0));
+        matches!(shell.try_wait(), Ok(Some(_)) | Err(_)).then_some(())
+    })?;
+    ensure!(peak_kb > 0, "nobody saw the digest run");
+    Ok((peak_kb * 1024).div_ceil(1_000_000))
 }
 
-/// Runs a script whose last line on stderr is `USER SYSTEM`, in seconds.
+fn peak_kb_of_child(shell: u32) -> Option<u64> {
+    let children = fs::read_to_string(format!("/proc/{shell}/task/{shell}/children")).ok()?;
+    let status = fs::read_to_string(format!("/proc/{}/status", children.trim())).ok()?;
+    let peak = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
+    peak.trim().strip_suffix("kB")?.trim().parse().ok()
+}
+
+/// What stands before a command in bash, so that the last line on stderr is `USER SYSTEM`, in
+/// seconds.
+const TIMED: &str = "TIMEFORMAT='%U %S'; time";
+
+/// The CPU-seconds of a script that begins so, and what it printed.
 fn timed(command: &mut Command) -> Result<(f64, Vec<u8>)> {
     let output = output(command)?;
-    let complaint = String::from_utf8_lossy(&output.stderr);
+    Ok((cpu_s(&output.stderr)?, output.stdout))
+}
+
+fn cpu_s(stderr: &[u8]) -> Result<f64> {
+    let complaint = String::from_utf8_lossy(stderr);
     let times = complaint.lines().last().unwrap_or_default();
     let seconds: Vec<f64> = times
         .split(' ')
         .filter_map(|time| time.parse().ok())
         .collect();
     ensure!(seconds.len() == 2, "no times in {complaint:?}");
-    Ok((seconds.iter().sum::<f64>().max(0.001), output.stdout))
-}
-
-/// Writes connections as sshd logs them under rsyslog's traditional head.
-fn generate(out: &mut impl Write, connections: u32) -> Result<Truth> {
-    let mut truth = Truth::default();
-    for number in 0..connections {
-        let (hour, minute, second) = (number / 3600 % 24, number / 60 % 60, number % 60);
-        let head = format!(
-            "Nov 20 {hour:02}:{minute:02}:{second:02} bench sshd[{}]:",
-            number + 1000
-        );
-        connection(out, number, &head, &mut truth)?;
-    }
-    Ok(truth)
-}
-
-fn connection(out: &mut impl Write, number: u32, head: &str, truth: &mut Truth) -> Result<()> {
-    let source = format!("203.0.113.{}", number % 250);
-    let port = 1024 + number % 60_000;
-    let user = number % 700;
-    match number % 4 {
-        0 => {
-            writeln!(
-                out,
-                "{head} Failed password for root from {source} port {port} ssh2"
-            )?;
-            writeln!(
-                out,
-                "{head} Connection closed by authenticating user root {source} port {port} [preauth]"
-            )?;
-            truth.failed += 1;
-            truth.lines += 2;
-        }
-        1 | 2 => {
-            writeln!(
-                out,
-                "{head} Invalid user guest{user} from {source} port {port}"
-            )?;
-            writeln!(
-                out,
-                "{head} Failed password for invalid user guest{user} from {source} port {port} ssh2"
-            )?;
-            writeln!(
-                out,
-                "{head} Connection closed by invalid user guest{user} {source} port {port} [preauth]"
-            )?;
-            truth.failed += 1;
-            truth.lines += 3;
-        }
-        _ => {
-            writeln!(
-                out,
-                "{head} Accepted publickey for alice from {source} port {port} ssh2: ED25519 SHA256:x"
-            )?;
-            writeln!(
-                out,
-                "{head} pam_unix(sshd:session): session opened for user alice(uid=1000) by (uid=0)"
-            )?;
-            truth.accepted += 1;
-            truth.lines += 2;
-        }
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_generated_file_holds_what_is_said_of_it() {
-        let mut out = Vec::new();
-        let truth = generate(&mut out, 400).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        let count = |word: &str| text.lines().filter(|line| line.contains(word)).count() as u64;
-        assert_eq!(text.lines().count() as u64, truth.lines);
-        assert_eq!(count(": Failed "), truth.failed);
-        assert_eq!(count(": Accepted "), truth.accepted);
-    }
+    Ok(seconds.iter().sum::<f64>().max(0.001))
 }
