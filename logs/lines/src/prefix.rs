@@ -20,10 +20,8 @@ pub(crate) fn split(line: &[u8]) -> Line<'_> {
         return Line { severity, ..parsed };
     }
     let Some((stamp, rest)) = stamp::leading(rest) else {
-        return Line {
-            severity,
-            ..Line::bare(rest)
-        };
+        let line = stampless(rest).unwrap_or(Line::bare(rest));
+        return Line { severity, ..line };
     };
     if matches!(stamp, Stamp::Iso(_))
         && let Some(tag) = padded(rest)
@@ -61,6 +59,33 @@ pub(crate) fn split(line: &[u8]) -> Line<'_> {
         pid: tag.pid,
         body: tag.body,
     }
+}
+
+/// `HOST APP[PID]: BODY`: an entry of a journal, as programs pass them on.
+fn stampless(rest: &[u8]) -> Option<Line<'_>> {
+    let (host, rest) = scan::token(rest);
+    let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
+    if host.is_empty() || !host.iter().all(is_name) {
+        return None;
+    }
+    let app_bytes = rest
+        .iter()
+        .take(APP_BYTES_MAX)
+        .position(|byte| *byte == b'[')?;
+    let (app, inside) = (&rest[..app_bytes], &rest[app_bytes + 1..]);
+    let is_app = |byte: &u8| is_name(byte) || matches!(byte, b'/' | b'(' | b')' | b'@');
+    let digits = inside
+        .iter()
+        .take_while(|byte| byte.is_ascii_digit())
+        .count();
+    let is_tag = !app.is_empty() && app.iter().all(is_app) && inside[digits..].starts_with(b"]: ");
+    let (pid, body) = bracketed(inside).filter(|_| is_tag)?;
+    pid.is_some().then_some(Line {
+        host,
+        app,
+        pid,
+        ..Line::bare(body)
+    })
 }
 
 /// Whether the stamp is one that programs write into files of their own (`2026-02-12 14:10:21`,
@@ -102,6 +127,10 @@ fn host(rest: &[u8]) -> (&[u8], &[u8]) {
 
 /// What stands in a tag's brackets is no longer.
 const TAG_BYTES_MAX: usize = 24;
+/// Nor is the name of a program, where no stamp stands before it.
+const APP_BYTES_MAX: usize = 64;
+/// Nor what stands in its parentheses behind a colon.
+const WITHIN_BYTES_MAX: usize = 128;
 
 struct Tag<'a> {
     app: &'a [u8],
@@ -116,10 +145,7 @@ fn tag(rest: &[u8]) -> Tag<'_> {
         pid: None,
         body: rest,
     };
-    let Some(end) = rest
-        .iter()
-        .position(|byte| matches!(byte, b'[' | b':' | b' '))
-    else {
+    let Some(end) = tag_end(rest) else {
         return untagged;
     };
     match rest[end] {
@@ -138,6 +164,26 @@ fn tag(rest: &[u8]) -> Tag<'_> {
         },
         _ => untagged,
     }
+}
+
+/// Where a program's name ends. What it says in parentheses may be an address: Dovecot's
+/// `auth(amy,2001:db8::7,sasl:plain)<ID>: `.
+fn tag_end(rest: &[u8]) -> Option<usize> {
+    let is_end = |byte: &u8| matches!(byte, b'[' | b':' | b' ');
+    let end = rest.iter().position(is_end)?;
+    let is_open = rest[end] == b':' && rest[..end].contains(&b'(') && !rest[..end].contains(&b')');
+    if !is_open {
+        return Some(end);
+    }
+    let inside = rest.iter().skip(end).take(WITHIN_BYTES_MAX);
+    let closed = inside
+        .take_while(|byte| !matches!(byte, b' ' | b'['))
+        .position(|byte| *byte == b')');
+    let Some(closed) = closed.map(|at| end + at) else {
+        return Some(end);
+    };
+    let after = rest[closed..].iter().position(is_end);
+    Some(after.map_or(end, |at| closed + at))
 }
 
 /// `app      [pid]: body`: no host, and the name padded to a column, as fail2ban writes it.

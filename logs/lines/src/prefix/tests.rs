@@ -41,6 +41,36 @@ fn traditional_lines() {
 }
 
 #[test]
+fn parentheses_of_a_name_may_hold_colons() {
+    check(
+        "Feb 12 14:10:21 auth(amy,2001:db8::7,sasl:plain)<Ij+/>: Info: x",
+        "|auth(amy,2001:db8::7,sasl:plain)<Ij+/>|-|Info: x",
+    );
+    check("Feb 12 14:10:21 m a(b: c) d: x", "m|a(b|-|c) d: x");
+    check("Feb 12 14:10:21 m a(b:c", "m|a(b|-|c");
+    check("Feb 12 14:10:21 m a(b:c) x", "m||-|a(b:c) x");
+}
+
+#[test]
+fn entries_of_a_journal_may_have_no_stamp() {
+    check("web1 sshd[163]: hello", "web1|sshd|163|hello");
+    check("a.b-1 postfix/smtpd[9]: x", "a.b-1|postfix/smtpd|9|x");
+    for other in [
+        "10.0.0.7 - - [12/Feb/2026:14:10:21 +0000] \"GET / HTTP/1.1\" 200 1",
+        "the list[3]: x",
+        "read file[3] done",
+        "sshd[163]: hello",
+        "kernel panic[: x",
+    ] {
+        let expected = match other {
+            "the list[3]: x" => "the|list|3|x".to_owned(),
+            other => format!("||-|{other}"),
+        };
+        check(other, &expected);
+    }
+}
+
+#[test]
 fn busybox_names_the_level() {
     check("Feb 12 14:10:21 ap auth.info sshd[9]: x", "ap|sshd|9|x");
     let line = split(b"Feb 12 14:10:21 ap auth.info sshd[9]: x");

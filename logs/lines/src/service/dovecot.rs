@@ -152,7 +152,7 @@ fn of_process(head: Head<'_>) -> Option<Event<'_>> {
     } else if login::is_login(head.service) {
         login::event(head.text)?
     } else if matches!(head.service, b"auth" | b"auth-worker") {
-        auth::event(head.text)?
+        auth::event(head.text).or_else(|| auth::of_login(&head))?
     } else {
         of_session(&head)?
     };

@@ -3,6 +3,8 @@
 //!
 //! Only what was refused: what these say besides is not read.
 
+mod dropbear;
+
 use memchr::memmem;
 
 use crate::facts::Facts;
@@ -15,6 +17,8 @@ use crate::stamp::Stamp;
 /// Somebody was not let in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Event<'a> {
+    /// What happened.
+    pub kind: Kind,
     /// The form of the line, in words.
     pub rule: &'static str,
     /// Who wanted in; empty where not said.
@@ -27,11 +31,31 @@ pub struct Event<'a> {
     pub repeat: u32,
 }
 
+/// What happened to somebody who wanted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// They were refused.
+    Failed,
+    /// They were sent away after too many attempts; each of them had its own line.
+    Exhausted,
+}
+
+impl Kind {
+    /// The event's name.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Failed => "logins.failed",
+            Self::Exhausted => "logins.exhausted",
+        }
+    }
+}
+
 impl Event<'_> {
     /// What the line says, under the names that all services share.
     #[must_use]
     pub fn facts(&self) -> Facts {
-        Facts::new("logins.failed", self.rule)
+        Facts::new(self.kind.name(), self.rule)
             .outcome(Outcome::Failure)
             .text("source.address", self.source)
             .number("source.port", self.port)
@@ -43,11 +67,20 @@ impl Event<'_> {
 fn refused<'a>(rule: &'static str, user: &'a [u8], source: &'a [u8]) -> Option<Event<'a>> {
     let is_peer = source.is_empty() || scan::is_peer(source);
     is_peer.then(|| Event {
+        kind: Kind::Failed,
         rule,
         user,
         source: scan::unmapped(source),
         port: None,
         repeat: 1,
+    })
+}
+
+fn exhausted<'a>(rule: &'static str, user: &'a [u8], source: &'a [u8]) -> Option<Event<'a>> {
+    let event = refused(rule, user, source)?;
+    Some(Event {
+        kind: Kind::Exhausted,
+        ..event
     })
 }
 
@@ -76,7 +109,8 @@ fn once<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
         b"vsftpd" => vsftpd(body).or_else(|| module(app, body)),
         b"proftpd" => proftpd(body).or_else(|| module(app, body)),
         b"pure-ftpd" => pure_ftpd(body).or_else(|| module(app, body)),
-        b"dropbear" => dropbear(body),
+        b"dropbear" => dropbear::event(body),
+        b"wu-ftpd" => wu_ftpd(body).or_else(|| module(app, body)),
         b"webmin" | b"usermin" => webmin(body),
         b"login" => console(body).or_else(|| module(app, body)),
         b"klogind" | b"rlogind" | b"rshd" => remote(body),
@@ -91,7 +125,9 @@ fn once<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
 fn module<'a>(app: &[u8], body: &'a [u8]) -> Option<Event<'a>> {
     let refused = pam::refused(body)?;
     // Without a module in either place, it is no line of PAM's.
-    let is_pam = pam::head(body).is_some() || memmem::find(app, b"(pam_").is_some();
+    let is_pam = pam::head(body).is_some()
+        || memmem::find(app, b"(pam_").is_some()
+        || app == b"vsftpd" && refused.service.is_empty();
     let has_own = matches!(
         refused.service,
         b"dovecot" | b"sudo" | b"su" | b"su-l" | b"sshd"
@@ -144,7 +180,7 @@ fn proftpd(body: &[u8]) -> Option<Event<'_>> {
         return refused(RULE, &rest[..at], source);
     }
     if said.starts_with(b"Maximum login attempts (") {
-        return refused(RULE, b"", source);
+        return exhausted(RULE, b"", source);
     }
     let rest = said.strip_prefix(b"USER ")?;
     let ends: [&[u8]; 3] = [
@@ -170,32 +206,12 @@ fn pure_ftpd(body: &[u8]) -> Option<Event<'_>> {
     )
 }
 
-/// `Bad [PAM ]password attempt for 'USER' from SOURCE:PORT`, `Login attempt for nonexistent user
-/// from SOURCE:PORT`.
-fn dropbear(body: &[u8]) -> Option<Event<'_>> {
-    const RULE: &str = "Bad password attempt for 'USER' from SOURCE:PORT";
-    let at = memmem::rfind(body, b" from ")?;
-    let (said, peer) = (&body[..at], &body[at + 6..]);
-    let colon = memchr::memrchr(b':', peer)?;
-    let port = scan::number(&peer[colon + 1..])?;
-    let quoted = |said: &'static [u8]| {
-        let rest = body[..at].strip_prefix(said)?;
-        rest.strip_suffix(b"'")
-    };
-    let user = quoted(b"Bad password attempt for '")
-        .or_else(|| quoted(b"Bad PAM password attempt for '"))
-        .or_else(|| quoted(b"bad password attempt for '"));
-    let user = match user {
-        Some(user) => user,
-        None if said.starts_with(b"Login attempt for nonexistent user") => b"",
-        None if said.starts_with(b"login attempt for nonexistent user") => b"",
-        None => return None,
-    };
-    let event = refused(RULE, user, &peer[..colon])?;
-    Some(Event {
-        port: u16::try_from(port).ok(),
-        ..event
-    })
+/// `failed login from HOST [SOURCE]`.
+fn wu_ftpd(body: &[u8]) -> Option<Event<'_>> {
+    let rest = body.strip_prefix(b"failed login from ")?;
+    let at = memmem::rfind(rest, b" [")?;
+    let source = rest[at + 2..].strip_suffix(b"]")?;
+    refused("failed login from HOST [SOURCE]", b"", source)
 }
 
 /// `Invalid login as USER from SOURCE`, `Non-existent login as USER from SOURCE`.
@@ -305,11 +321,17 @@ mod tests {
 
     #[test]
     fn other_programs() {
-        check(
-            "dropbear",
-            "Bad password attempt for 'amy' from 10.0.0.7:33",
-            "source.address=10.0.0.7 source.port=33 user.name=amy",
-        );
+        for (app, body) in [
+            ("wu-ftpd", "failed login from h.example [10.0.0.7]"),
+            (
+                "proftpd",
+                "h (h[10.0.0.7]) - Maximum login attempts (3) exceeded, connection refused",
+            ),
+        ] {
+            let event = event(app.as_bytes(), body.as_bytes()).unwrap();
+            assert_eq!(event.source, b"10.0.0.7", "{body}");
+            assert_eq!(event.kind == Kind::Exhausted, app == "proftpd", "{body}");
+        }
         check("webmin", "Invalid login as amy from 10.0.0.7", AMY);
         check(
             "login",
@@ -334,6 +356,7 @@ mod tests {
         );
         check("ftpd(pam_unix)", failure, AMY);
         check("proftpd", &format!("(pam_unix) {failure}"), AMY);
+        check("vsftpd", failure, AMY);
         check("anything", failure, "none");
         check("sshd(pam_unix)", failure, "none");
         check("sudo", &format!("pam_unix(sudo:auth): {failure}"), "none");

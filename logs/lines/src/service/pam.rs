@@ -38,7 +38,10 @@ pub fn head(body: &[u8]) -> Option<(&[u8], &[u8])> {
     let rest = &inside[end + 1..];
     let close = rest.iter().take(80).position(|byte| *byte == b')')?;
     let (inside, after) = (&rest[..close], &rest[close + 1..]);
-    let service = inside.strip_suffix(b":auth")?;
+    // Some are told of no service.
+    let service = inside
+        .strip_suffix(b":auth")
+        .or((inside == b"auth").then_some(&b""[..]))?;
     Some((service, after.strip_prefix(b":")?.trim_ascii_start()))
 }
 
@@ -131,6 +134,7 @@ mod tests {
         let old = "authentication failure; logname= uid=0 euid=0 tty= ruser=x rhost=10.0.0.7";
         check(&format!("(pam_unix) {old}"), "- - x 10.0.0.7 1");
         check(&format!("pam_unix: {old}"), "- - x 10.0.0.7 1");
+        check(&format!("pam_unix(auth): {old}"), "- - x 10.0.0.7 1");
         check("pam_unix(sshd:auth): check pass; user unknown", "none");
         check(
             "pam_unix(sshd:session): session opened for user amy",

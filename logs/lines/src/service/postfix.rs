@@ -148,13 +148,14 @@ fn queue_id(body: &[u8]) -> Option<(&[u8], &[u8])> {
 /// What a line about a message, or about one that never became one, says.
 fn of_message<'a>(id: &'a [u8], rest: &'a [u8]) -> Option<Event<'a>> {
     let event = match rest.first()? {
-        b't' => delivery::delivered(rest.strip_prefix(b"to=<")?),
+        b't' if rest.starts_with(b"to=<") => delivery::delivered(&rest[b"to=<".len()..]),
         b'f' if rest.starts_with(b"from=<") => delivery::queued(&rest[b"from=<".len()..]),
         b'c' => client::received(rest.strip_prefix(b"client=")?),
         b'u' => delivery::submitted(rest.strip_prefix(b"uid=")?),
         b'm' if rest.starts_with(b"message-id=") => Some(Event::of(Kind::MessageId)),
         b'r' if rest == b"removed" => Some(Event::of(Kind::Removed)),
-        _ => reject::event(rest),
+        // Newer versions name the message that a client broke off, or that there was none.
+        _ => reject::event(rest).or_else(|| client::broken_off(rest)),
     }?;
     Some(Event {
         queue_id: id,

@@ -6,6 +6,7 @@ use skep_lines::Line;
 use skep_lines::Stamp;
 use skep_lines::service::httpd::Located;
 use skep_lines::service::logins;
+use skep_lines::service::logins::Kind;
 
 use super::Rules;
 use super::Seen;
@@ -70,7 +71,8 @@ impl Rules for Logins {
     }
 
     fn eat(&mut self, seen: &Seen<'_>, tally: &mut Tally) {
-        let Some(event) = logins::event(seen.line.app, seen.line.body) else {
+        let event = logins::event(seen.line.app, seen.line.body);
+        let Some(event) = event.filter(|event| event.kind == Kind::Failed) else {
             return;
         };
         let n = u64::from(event.repeat);

@@ -4,7 +4,11 @@ use memchr::memmem;
 
 use super::Event;
 use super::Kind;
+use super::head::Head;
 use crate::scan;
+
+/// No password database has a longer name.
+const DRIVER_BYTES_MAX: usize = 32;
 
 /// A name may hold what looks like an end; so many are looked at.
 const ENDS_MAX: usize = 8;
@@ -39,19 +43,14 @@ pub(super) fn event(text: &[u8]) -> Option<Event<'_>> {
         |byte: &u8| byte.is_ascii_lowercase() || matches!(byte, b'-' | b'_' | b'0'..=b'9');
     let end = text
         .iter()
-        .take(32)
+        .take(DRIVER_BYTES_MAX)
         .take_while(|byte| is_name(byte))
         .count();
     let (driver, rest) = text.split_at(end);
     let inside = rest.strip_prefix(b"(").filter(|_| end > 0)?;
     let (who, why) = arguments(inside)?;
-    // What follows in brackets may be the password.
-    let reason = &why[..memmem::find(why, b" (given password").unwrap_or(why.len())];
-    let reason = &reason[..memmem::find(reason, b" of given password").unwrap_or(reason.len())];
-    let is_refusal = REFUSALS
-        .iter()
-        .any(|word| memmem::find(reason, word).is_some());
-    is_refusal.then_some(Event {
+    let reason = told(why);
+    is_refusal(reason).then_some(Event {
         user: who.user,
         source: who.source,
         session: who.session,
@@ -59,6 +58,35 @@ pub(super) fn event(text: &[u8]) -> Option<Event<'_>> {
         reason,
         ..Event::of(Kind::AuthFailed)
     })
+}
+
+/// `auth(USER,SOURCE,sasl:MECHANISM)<SESSION>: DRIVER: WHY`, since version 2.4.
+pub(super) fn of_login<'a>(head: &Head<'a>) -> Option<Event<'a>> {
+    const METHOD: &[u8] = b",sasl:";
+    let at = memmem::rfind(head.user, METHOD)?;
+    let who = who(&head.user[..at])?;
+    let colon = memmem::find(&head.text[..head.text.len().min(DRIVER_BYTES_MAX)], b": ")?;
+    let reason = told(&head.text[colon + 2..]);
+    is_refusal(reason).then_some(Event {
+        user: who.user,
+        source: who.source,
+        method: &head.user[at + METHOD.len()..],
+        session: head.session,
+        driver: &head.text[..colon],
+        reason,
+        ..Event::of(Kind::AuthFailed)
+    })
+}
+
+/// Why, without the password that may follow in brackets.
+fn told(why: &[u8]) -> &[u8] {
+    let reason = &why[..memmem::find(why, b" (given password").unwrap_or(why.len())];
+    &reason[..memmem::find(reason, b" of given password").unwrap_or(reason.len())]
+}
+
+fn is_refusal(reason: &[u8]) -> bool {
+    let mut words = REFUSALS.iter();
+    words.any(|word| memmem::find(reason, word).is_some())
 }
 
 struct Who<'a> {

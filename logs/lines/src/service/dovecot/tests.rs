@@ -182,6 +182,27 @@ fn the_auth_process_names_each_refusal() {
     );
 }
 
+/// Forms of version 2.4, written by hand.
+#[test]
+fn the_auth_process_says_in_front_for_whom_it_asks() {
+    for source in ["203.0.113.9", "2001:db8::9"] {
+        check_both(
+            &format!("auth(amy@h.example,{source},sasl:login)<Cv+/>"),
+            "sql: Password mismatch (given password: secret)",
+            &format!(
+                "dovecot.auth_failed failure source.address={source} user.name=amy@h.example \
+                 dovecot.sasl_method=login dovecot.session=Cv+/ dovecot.driver=sql \
+                 error.message=Password mismatch"
+            ),
+        );
+    }
+    check_both(
+        "auth(amy,203.0.113.9,sasl:plain)<Cv>",
+        "passwd-file: Performing passdb lookup",
+        "none",
+    );
+}
+
 #[test]
 fn talk_is_no_refusal() {
     check_both("auth", "passwd-file(amy@lmtp.test): unknown user", "none");

@@ -90,7 +90,7 @@ pub(super) fn apache(line: &[u8]) -> Option<ErrorLine<'_>> {
     }
     // What the system said stands before the peer, and holds nothing of the peer's.
     if rest.starts_with(b"(")
-        && let Some(at) = memmem::find(rest, b"[client ")
+        && let Some(at) = PEERS.iter().find_map(|peer| memmem::find(rest, peer))
     {
         rest = &rest[at..];
     }
@@ -114,13 +114,16 @@ pub(super) fn apache(line: &[u8]) -> Option<ErrorLine<'_>> {
     })
 }
 
+/// What stands before a peer: of a request, or of a connection without one.
+const PEERS: [&[u8]; 2] = [b"[client ", b"[remote "];
+
 /// A peer, its port, and what follows.
 type Client<'a> = (&'a [u8], Option<u16>, &'a [u8]);
 
-/// `[client ADDRESS] ` at the start, or `[client ADDRESS:PORT] ` since 2.4; some write brackets
-/// around IPv6.
+/// `[client ADDRESS] ` at the start, or `[client ADDRESS:PORT] ` since 2.4, which some write in the
+/// form of before, too; some write brackets around IPv6.
 fn client(rest: &[u8], has_port: bool) -> Option<Client<'_>> {
-    let inside = rest.strip_prefix(b"[client ")?;
+    let inside = PEERS.iter().find_map(|peer| rest.strip_prefix(*peer))?;
     if let Some(address) = inside.strip_prefix(b"[") {
         let end = address.iter().take(60).position(|byte| *byte == b']')?;
         let (address, after) = (&address[..end], &address[end + 1..]);
@@ -130,7 +133,8 @@ fn client(rest: &[u8], has_port: bool) -> Option<Client<'_>> {
         return Some((address, port, after_space(&after[close + 1..])));
     }
     let end = inside.iter().take(300).position(|byte| *byte == b']')?;
-    let (address, port) = match has_port {
+    let is_one = inside[..end].iter().filter(|byte| **byte == b':').count() == 1;
+    let (address, port) = match has_port || is_one {
         true => with_port(&inside[..end]),
         false => (&inside[..end], None),
     };

@@ -223,6 +223,14 @@ fn apache_errors() {
         "[Wed Oct 11 14:32:52.123456 2023] [cgi:error] [pid 1] [client ::ffff:10.0.0.7:1] End of script output",
         "ERROR 10.0.0.7 End of script output",
     );
+    check(
+        "[Wed Oct 11 14:32:52.123456 2023] [auth_basic:error] [pid 1:tid 2] [remote 10.0.0.7:359] AH01618: user amy not found: /x",
+        "ERROR 10.0.0.7 AH01618: user amy not found: /x",
+    );
+    check(
+        "[Wed Oct 11 14:32:52 2000] [error] [client 10.0.0.7:555] File does not exist: /x",
+        "ERROR 10.0.0.7 File does not exist: /x",
+    );
     check("[Wed Oct 11 14:32:52 2000] no level here", "none");
     check("Traceback (most recent call last):", "none");
 }

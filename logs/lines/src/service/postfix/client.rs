@@ -45,7 +45,7 @@ pub(super) fn event(body: &[u8]) -> Option<Event<'_>> {
 }
 
 /// `lost connection|timeout|too many errors|improper command pipelining after STAGE from CLIENT`.
-fn broken_off(body: &[u8]) -> Option<Event<'_>> {
+pub(super) fn broken_off(body: &[u8]) -> Option<Event<'_>> {
     let hows: [(&[u8], Kind); 4] = [
         (b"lost connection", Kind::Disconnected),
         (b"timeout", Kind::Disconnected),

@@ -241,6 +241,16 @@ fn rude_clients() {
          error.message=lost connection",
     );
     check(
+        "NOQUEUE: lost connection after CONNECT from unknown[203.0.113.9]",
+        "postfix.disconnected source.address=203.0.113.9 postfix.stage=CONNECT \
+         error.message=lost connection",
+    );
+    check(
+        "9C002AE5: timeout after DATA from unknown[203.0.113.9]",
+        "postfix.disconnected source.address=203.0.113.9 postfix.queue_id=9C002AE5 \
+         postfix.stage=DATA error.message=timeout",
+    );
+    check(
         "warning: hostname a.test does not resolve to address 203.0.113.9: Name or service not known",
         "postfix.name_mismatch source.address=203.0.113.9",
     );

@@ -105,7 +105,13 @@ pub(super) fn protocol(body: &[u8]) -> Option<Event<'_>> {
         return Some(Event::of(Kind::Protocol, Peer::at_end(body)?.1));
     }
     // Before a connection is made, sshd does not say whose it would have been.
-    if body.starts_with(b"kex_exchange_identification: ") {
+    let nameless: [&[u8]; 4] = [
+        b"kex_exchange_identification: ",
+        b"no matching ",
+        b"Unable to negotiate a key exchange method",
+        b"Read from socket failed: ",
+    ];
+    if nameless.iter().any(|opening| body.starts_with(opening)) {
         return Some(Event::of(Kind::Protocol, Peer::NONE));
     }
     if let Some(rest) = body.strip_prefix(b"scanned from ") {

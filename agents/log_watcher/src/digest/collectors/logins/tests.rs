@@ -23,6 +23,18 @@ fn a_logins_digest_reads_like_this() {
     insta::assert_snapshot!(render("logins", &report("logins", LOG)));
 }
 
+/// Synthetic: whoever used up their attempts is told of once more.
+const EXHAUSTED: &str = "\
+Feb 12 14:10:24 h dropbear[7]: Bad password attempt for 'amy' from 192.0.2.8:33
+Feb 12 14:10:25 h dropbear[7]: Exit before auth from <192.0.2.8:33>: (user 'amy', 1 fails): Max auth tries reached - user 'amy'
+Feb 12 14:10:26 h proftpd[7]: h (h[192.0.2.8]) - Maximum login attempts (3) exceeded, connection refused
+";
+
+#[test]
+fn an_attempt_counts_once() {
+    check("logins", EXHAUSTED, "failed 1");
+}
+
 /// Synthetic: rsyslog folds equal lines of one program that come one after another.
 const FOLDED: &str = "\
 Feb 12 14:10:24 h dropbear[7]: Bad password attempt for 'amy' from 192.0.2.8:33

@@ -12,6 +12,10 @@ pub(super) fn refused(message: &[u8]) -> Option<&[u8]> {
     if let Some(rest) = said.strip_prefix(b"Authorization of user ") {
         return before(rest, &[b" to access "]);
     }
+    // nginx's module for PAM.
+    if let Some(rest) = said.strip_prefix(b"PAM: user '") {
+        return before(rest, &[b"' - not authenticated: ", b"' - not authorized: "]);
+    }
     let rest = said.strip_prefix(b"user ")?;
     match rest.first()? {
         b'"' => before(
@@ -94,6 +98,10 @@ mod tests {
         );
         check(
             "user \"amy\" was not found in \"/pw\", client: 10.0.0.7",
+            Some("amy"),
+        );
+        check(
+            "PAM: user 'amy' - not authenticated: Authentication failure, client: 10.0.0.7",
             Some("amy"),
         );
         check(
