@@ -4,6 +4,7 @@
 //! Up to [`TRACKS_MAX`] keys of a group this is exact but for the estimate of how wide; at the bound
 //! the quarter that did least in the fewest hours is dropped and only counted. Tracks merge.
 
+mod everywhere;
 mod wide;
 
 use std::borrow::Cow;
@@ -17,6 +18,8 @@ use skep_protocol::digest::Trace;
 use skep_protocol::digest::TraceGroup;
 use skep_protocol::digest::Traces;
 
+use self::everywhere::is_everywhere;
+use self::wide::Thing;
 use self::wide::Wide;
 use super::table::KEY_BYTES_MAX;
 use super::table::Key;
@@ -40,71 +43,14 @@ pub(super) const ACCOUNTS: &str = "accounts";
 /// Units that were started again and again.
 pub(super) const UNITS: &str = "units";
 
-/// Accounts that every host has, or every image, and that every list of guesses begins with:
-/// attempts at them tell nothing about what an attacker knows of this host. Sorted.
-const EVERYWHERE: &[&[u8]] = &[
-    b"_apt",
-    b"admin",
-    b"administrator",
-    b"alpine",
-    b"ansible",
-    b"apache",
-    b"backup",
-    b"bin",
-    b"centos",
-    b"daemon",
-    b"debian",
-    b"deploy",
-    b"docker",
-    b"ec2-user",
-    b"fedora",
-    b"ftp",
-    b"ftpuser",
-    b"games",
-    b"git",
-    b"guest",
-    b"http",
-    b"irc",
-    b"jenkins",
-    b"list",
-    b"lp",
-    b"mail",
-    b"man",
-    b"mysql",
-    b"news",
-    b"nginx",
-    b"nobody",
-    b"operator",
-    b"oracle",
-    b"pi",
-    b"postfix",
-    b"postgres",
-    b"proxy",
-    b"redis",
-    b"root",
-    b"sshd",
-    b"steam",
-    b"support",
-    b"sync",
-    b"sys",
-    b"test",
-    b"tomcat",
-    b"ubuntu",
-    b"user",
-    b"uucp",
-    b"vagrant",
-    b"web",
-    b"www",
-    b"www-data",
-    b"zabbix",
-];
-
 /// Everything that is followed.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tracks {
     /// The hour of the line at hand, since 1970.
     pub(super) hour: u32,
-    groups: Vec<(&'static str, Group)>,
+    sources: Group,
+    accounts: Group,
+    units: Group,
     logins: HashMap<(Key, Key), Came, RandomState>,
 }
 
@@ -152,34 +98,37 @@ impl Tracks {
         let known = attempt.known && !target.is_empty() && !is_everywhere(target);
         let network = network(source);
         if !source.is_empty() {
-            let track = self.group(SOURCES).track(&network);
-            track.see(hour, n);
-            track.wide.see(target);
-            if known {
-                track.known += n;
-                track.known_wide.see(target);
-            }
+            self.sources.track(&network, |track| {
+                track.see(hour, n);
+                let thing = Thing::of(target);
+                track.wide.see(thing);
+                if known {
+                    track.known += n;
+                    track.known_wide.see(thing);
+                }
+            });
         }
         if known {
-            let track = self.group(ACCOUNTS).track(target);
-            track.see(hour, n);
-            track.wide.see(&network);
+            self.accounts.track(target, |track| {
+                track.see(hour, n);
+                track.wide.see(Thing::of(&network));
+            });
         }
     }
 
     /// An attempt that was counted was none.
     pub(super) fn take_back(&mut self, attempt: Attempt<'_>) {
         let network = network(attempt.source);
-        self.group(SOURCES).take_back(&network, &attempt);
+        self.sources.take_back(&network, &attempt);
         if attempt.known && !is_everywhere(attempt.target) {
-            self.group(ACCOUNTS).take_back(attempt.target, &attempt);
+            self.accounts.take_back(attempt.target, &attempt);
         }
     }
 
     /// A unit was started again, or failed.
     pub(super) fn unit(&mut self, unit: &[u8]) {
         let hour = self.hour;
-        self.group(UNITS).track(unit).see(hour, 1);
+        self.units.track(unit, |track| track.see(hour, 1));
     }
 
     /// Somebody came in, after so many failures of that source.
@@ -202,9 +151,9 @@ impl Tracks {
 
     /// Adds what came later.
     pub(super) fn merge(&mut self, later: Self) {
-        for (name, group) in later.groups {
-            self.group(name).merge(group);
-        }
+        self.sources.merge(later.sources);
+        self.accounts.merge(later.accounts);
+        self.units.merge(later.units);
         for (pair, came) in later.logins {
             self.add_login(pair, came);
         }
@@ -213,8 +162,13 @@ impl Tracks {
 
     /// All of it, as others read it.
     pub(super) fn report(&self) -> (Ordered<TraceGroup>, Vec<Login>) {
-        let groups = self.groups.iter();
-        let groups = groups.map(|(name, group)| ((*name).to_owned(), group.report()));
+        let groups = [
+            (SOURCES, &self.sources),
+            (ACCOUNTS, &self.accounts),
+            (UNITS, &self.units),
+        ];
+        let groups = groups.into_iter().filter(|(_, group)| group.keys() > 0);
+        let groups = groups.map(|(name, group)| (name.to_owned(), group.report()));
         let mut logins: Vec<Login> = self.logins.iter().map(login).collect();
         logins.sort_by(|a, b| {
             let order = (b.failures_before, b.n).cmp(&(a.failures_before, a.n));
@@ -238,24 +192,23 @@ impl Tracks {
         known.failures_before = known.failures_before.max(came.failures_before);
         known.hour = known.hour.max(came.hour);
     }
-
-    fn group(&mut self, name: &'static str) -> &mut Group {
-        let at = self.groups.iter().position(|(known, _)| *known == name);
-        let at = at.unwrap_or_else(|| {
-            self.groups.push((name, Group::default()));
-            self.groups.len() - 1
-        });
-        &mut self.groups[at].1
-    }
 }
 
 impl Group {
-    fn track(&mut self, key: &[u8]) -> &mut Track {
+    /// Changes the track of a key; most keys have one already.
+    fn track(&mut self, key: &[u8], change: impl FnOnce(&mut Track)) {
         let key = &key[..key.len().min(KEY_BYTES_MAX)];
-        if self.rows.len() >= TRACKS_MAX && !self.rows.contains_key(key) {
+        if let Some(track) = self.rows.get_mut(key) {
+            return change(track);
+        }
+        if self.rows.len() >= TRACKS_MAX {
             self.drop_least();
         }
-        self.rows.entry(Key::new(key)).or_default()
+        change(self.rows.entry(Key::new(key)).or_default());
+    }
+
+    fn keys(&self) -> u64 {
+        self.rows.len() as u64 + self.dropped_keys
     }
 
     fn take_back(&mut self, key: &[u8], attempt: &Attempt<'_>) {
@@ -278,7 +231,7 @@ impl Group {
     fn merge(&mut self, later: Self) {
         self.dropped_keys += later.dropped_keys;
         for (key, track) in later.rows {
-            self.track(key.bytes()).merge(track);
+            self.track(key.bytes(), |known| known.merge(track));
         }
     }
 
@@ -295,7 +248,7 @@ impl Group {
     fn report(&self) -> TraceGroup {
         let mut traces = Traces::default();
         let group = TraceGroup {
-            keys: self.rows.len() as u64 + self.dropped_keys,
+            keys: self.keys(),
             rows: self
                 .rows
                 .iter()
@@ -380,10 +333,6 @@ fn login(((user, source), came): (&(Key, Key), &Came)) -> Login {
 fn shown(key: &Key) -> String {
     let bytes = key.bytes();
     String::from_utf8_lossy(&bytes[..bytes.len().min(SHOWN_BYTES_MAX)]).into_owned()
-}
-
-fn is_everywhere(user: &[u8]) -> bool {
-    EVERYWHERE.binary_search(&user).is_ok()
 }
 
 /// An address; of IPv6 the network that one customer gets, since its owner has 2^64 to choose from.

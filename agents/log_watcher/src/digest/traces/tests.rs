@@ -18,11 +18,6 @@ fn rows(tracks: &Tracks, group: &str) -> Vec<Trace> {
 }
 
 #[test]
-fn the_names_that_every_host_has_are_sorted() {
-    assert!(EVERYWHERE.is_sorted());
-}
-
-#[test]
 fn sources_and_accounts_are_followed_through_the_hours() {
     let mut tracks = Tracks::default();
     for hour in [10, 10, 10, 12] {
