@@ -39,7 +39,7 @@ pub(super) const PEERS: &[Peer] = &[
         name: "logwatch",
         kind: "postfix",
         goal: 50,
-        run: |root, file| logwatch(root, file, "postfix", "maillog", "Relay access denied"),
+        run: |root, file| logwatch(root, file, "postfix", "maillog", "Reject relay denied"),
     },
     Peer {
         name: "logwatch",
