@@ -65,7 +65,8 @@ pub(crate) fn split(line: &[u8]) -> Line<'_> {
 fn stampless(rest: &[u8]) -> Option<Line<'_>> {
     let (host, rest) = scan::token(rest);
     let is_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_');
-    if host.is_empty() || !host.iter().all(is_name) {
+    // Lines of access logs begin with addresses: nothing more is looked at there.
+    if !host.first()?.is_ascii_alphabetic() || !host.iter().all(is_name) {
         return None;
     }
     let app_bytes = rest

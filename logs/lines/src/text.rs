@@ -41,10 +41,23 @@ pub fn neutral_cut(bytes: &[u8], bytes_max: usize) -> String {
 /// Nearly all lines are printable ASCII, which is found out in one branchless pass.
 #[must_use]
 pub fn is_text(bytes: &[u8]) -> bool {
-    let odd = bytes.iter().fold(0u8, |odd, byte| {
-        odd | u8::from(byte.wrapping_sub(b' ') > b'~' - b' ')
-    });
-    odd == 0 || is_odd_text(bytes)
+    // So many at a time; the last ones once more with some before them.
+    const STEP: usize = 32;
+    let is_odd = match bytes.last_chunk::<STEP>() {
+        Some(last) => {
+            let (steps, _) = bytes.as_chunks::<STEP>();
+            steps.iter().fold(odd(last), |all, step| all | odd(step)) != 0
+        }
+        None => odd(bytes) != 0,
+    };
+    !is_odd || is_odd_text(bytes)
+}
+
+/// Zero if all bytes are printable ASCII.
+#[inline]
+fn odd(bytes: &[u8]) -> u8 {
+    let is_odd = |byte: &u8| u8::from(byte.wrapping_sub(b' ') > b'~' - b' ');
+    bytes.iter().fold(0, |odd, byte| odd | is_odd(byte))
 }
 
 #[cold]
@@ -85,13 +98,31 @@ fn reorders_or_hides(char: char) -> bool {
 pub(crate) fn unvis(bytes: &[u8], levels: u8) -> Cow<'_, [u8]> {
     let mut text = Cow::Borrowed(bytes);
     for _ in 0..levels {
-        // Names are short: a plain loop beats a search by words.
-        if text.iter().all(|byte| *byte != b'\\') {
+        if !holds_backslash(&text) {
             break;
         }
         text = Cow::Owned(unvis_once(&text));
     }
     text
+}
+
+/// Names are short: eight bytes at a time beat a search by longer words. The last ones are looked
+/// at once more with some before them.
+#[inline]
+fn holds_backslash(text: &[u8]) -> bool {
+    const STEP: usize = 8;
+    let found = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .fold(false, |found, byte| found | (*byte == b'\\'))
+    };
+    match text.last_chunk::<STEP>() {
+        Some(last) => {
+            let (steps, _) = text.as_chunks::<STEP>();
+            found(last) || steps.iter().any(|step| found(step))
+        }
+        None => found(text),
+    }
 }
 
 fn unvis_once(bytes: &[u8]) -> Vec<u8> {

@@ -88,7 +88,7 @@ pub fn event_at(line: &[u8], at: usize) -> Option<Event<'_>> {
 
 /// Undoes `\xNN`, `\"` and `\\`; other escapes stay as they are.
 fn unescaped(bytes: &[u8]) -> Cow<'_, [u8]> {
-    if !bytes.contains(&b'\\') {
+    if memchr::memchr(b'\\', bytes).is_none() {
         return Cow::Borrowed(bytes);
     }
     let mut out = Vec::with_capacity(bytes.len());

@@ -65,6 +65,7 @@ impl Clock {
     ///
     /// Where the clocks were set back, the earlier of two moments; where they were set forward,
     /// the moment after the gap.
+    #[inline]
     pub fn resolve(&mut self, stamp: Stamp<'_>) -> Option<i64> {
         match stamp {
             Stamp::None => None,

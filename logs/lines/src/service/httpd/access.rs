@@ -213,11 +213,7 @@ pub(crate) fn path(target: &[u8]) -> &[u8] {
         Some(b'h') => after_authority(target),
         _ => target,
     };
-    let end = path
-        .iter()
-        .position(|byte| matches!(byte, b'?' | b'#'))
-        .unwrap_or(path.len());
-    &path[..end]
+    &path[..memchr::memchr2(b'?', b'#', path).unwrap_or(path.len())]
 }
 
 fn after_authority(target: &[u8]) -> &[u8] {

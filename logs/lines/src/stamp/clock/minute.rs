@@ -36,6 +36,9 @@ impl<const HEAD: usize> Minute<HEAD> {
             return None;
         }
         let second = scan::two_digits(seconds, 0).filter(|second| *second < 60)?;
+        if seconds.len() == 2 && self.zone_bytes == 0 {
+            return Some(minute_ns + i64::from(second) * 1_000_000_000);
+        }
         let (nanos, zone) = fraction(&seconds[2..])?;
         let is_same = zone.len() == self.zone_bytes
             && zone

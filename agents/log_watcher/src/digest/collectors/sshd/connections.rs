@@ -95,20 +95,22 @@ impl Connections {
                 let answers_pam = event.method.starts_with(b"keyboard-interactive");
                 let pending = self.pending(key, now_ns, tally);
                 let is_known = answers_pam && pending.pam.is_some();
+                let is_head = pending.head;
                 pending.fail(answers_pam, tally);
                 super::count_failed(tally, &user, source, unknown, n);
-                self.head(key, |head| head.fail(answers_pam));
+                self.fail_head(is_head, key, answers_pam);
                 return n - u64::from(is_known);
             }
             Kind::PamFailure => {
                 let pending = self.pending(key, now_ns, tally);
+                let is_head = pending.head;
                 pending.fail(false, tally);
                 pending.pam = Some(Box::new(attempt()));
                 // Of repeats only the last can still be answered by sshd's own line.
                 if n > 1 {
                     super::count_failed(tally, &user, source, unknown, n - 1);
                 }
-                self.head(key, |head| head.fail(false));
+                self.fail_head(is_head, key, false);
             }
             Kind::InvalidUser => self.pending(key, now_ns, tally).invalid += n,
             Kind::Accepted => {
@@ -228,12 +230,10 @@ impl Connections {
         ended
     }
 
-    fn head(&mut self, key: Key, change: impl FnOnce(&mut Head)) {
-        if self.heads.is_empty() || !self.open.get(&key).is_some_and(|pending| pending.head) {
-            return;
-        }
-        if let Some(head) = self.heads.get_mut(&key) {
-            change(head);
+    /// An attempt failed in a connection that may be the first one seen of its process.
+    fn fail_head(&mut self, is_head: bool, key: Key, answers_pam: bool) {
+        if is_head && let Some(head) = self.heads.get_mut(&key) {
+            head.fail(answers_pam);
         }
     }
 
