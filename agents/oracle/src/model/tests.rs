@@ -213,6 +213,46 @@ async fn an_answer_in_pieces_is_put_together_and_its_cost_is_read() {
     assert_eq!(answer.unwrap().words(), "{\"a\":1}");
 }
 
+/// What llama.cpp streams, recorded, where its model's template knows of no tools: it takes the
+/// tool and its choice, and answers with text.
+#[tokio::test]
+async fn a_form_that_comes_as_text_in_the_place_of_a_tools_input_is_taken() {
+    let delta = |text: &str| json!({ "type": "content_block_delta", "index": 0, "delta": { "type": "text_delta", "text": text } });
+    let start = json!({ "type": "message_start", "message": {
+        "id": "chatcmpl-uygi", "type": "message", "role": "assistant", "content": [],
+        "model": "smollm2", "stop_reason": null, "stop_sequence": null,
+        "usage": { "cache_read_input_tokens": 45, "input_tokens": 1, "output_tokens": 0 },
+    } });
+    let events = [
+        start,
+        json!({ "type": "content_block_start", "index": 0, "content_block": { "type": "text", "text": "" } }),
+        delta("{\""),
+        delta("summary"),
+        delta("\":"),
+        delta(" \"The server failed."),
+        delta("\","),
+        delta(" \"confidence\": 0}"),
+        json!({ "type": "content_block_stop", "index": 0 }),
+        json!({ "type": "message_delta", "delta": { "stop_reason": "end_turn", "stop_sequence": null }, "usage": { "output_tokens": 23 } }),
+        json!({ "type": "message_stop" }),
+    ];
+    let (answer, _, body) = ask(Speaks::Anthropic, &streams(&events)).await;
+    assert_eq!(body["tool_choice"]["type"], "tool");
+    let heard = answer.unwrap();
+    let cost = Some(Usage {
+        input: 46,
+        output: 23,
+    });
+    assert_eq!(
+        (heard.words(), heard.usage, heard.is_cut),
+        (
+            "{\"summary\": \"The server failed.\", \"confidence\": 0}",
+            cost,
+            false
+        )
+    );
+}
+
 #[tokio::test]
 async fn failures_are_named() {
     for speaks in SPEECHES {

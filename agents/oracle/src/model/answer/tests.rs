@@ -232,6 +232,30 @@ fn what_is_said_again_is_shown_once() {
     assert_eq!(once("1.5 % failed."), "1.5 % failed.");
 }
 
+/// What smollm2 said over Anthropic's messages, recorded: with a form by its server, and without.
+#[test]
+fn a_real_model_fills_in_a_form_as_text_or_says_something_else() {
+    let filled = "{\"summary\": \"The server failed to send a response to the specified port.\", \
+                  \"confidence\": 0}";
+    let report = combined(filled).unwrap();
+    assert!(
+        report.summary.ends_with(
+            "The model says: The server failed to send a response to the specified port."
+        ),
+        "{}",
+        report.summary
+    );
+    for other in [
+        "The error occurs when the function is unable to parse the JSON data. The function is \
+         designed to parse JSON data, but it doesn't have a built-in way to parse JSON data.",
+        "The JSON object is:\n\n```json\n{\n    \"status\": \"failed\",\n    \"message\": \"X-addr-1\",\n    \
+         \"type\": \"json\",\n    \"data\": {\n        \"status\": \"failed\",\n        \"message\": \"X-addr-1",
+    ] {
+        let error = combined(other).unwrap_err();
+        assert!(matches!(error, ModelError::Garbage(_)), "{error}");
+    }
+}
+
 #[test]
 fn garbage_is_no_opinion() {
     for words in [
