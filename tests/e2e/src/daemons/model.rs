@@ -29,14 +29,27 @@ impl Model {
     /// # Errors
     /// The reason to skip what needs it.
     pub fn get(host: Option<&Host>, folder: &Path) -> Result<Self, Skip> {
-        Need::Model.check()?;
-        Self::start(host, folder).map_err(|error| Skip::new(format!("no model: {error:#}")))
+        Self::serve(host, folder, None)
     }
 
-    fn start(host: Option<&Host>, folder: &Path) -> Result<Self> {
+    /// The same, by its server's own setting bound to answer with objects of this JSON schema, over
+    /// whatever protocol it is asked.
+    ///
+    /// # Errors
+    /// The reason to skip what needs it.
+    pub fn bound(host: Option<&Host>, folder: &Path, schema: &str) -> Result<Self, Skip> {
+        Self::serve(host, folder, Some(schema))
+    }
+
+    fn serve(host: Option<&Host>, folder: &Path, schema: Option<&str>) -> Result<Self, Skip> {
+        Need::Model.check()?;
+        Self::start(host, folder, schema).map_err(|error| Skip::new(format!("no model: {error:#}")))
+    }
+
+    fn start(host: Option<&Host>, folder: &Path, schema: Option<&str>) -> Result<Self> {
         let python = model_python();
         let mut command = host.map_or_else(|| Command::new(&python), |host| host.command(&python));
-        command.args(["-u", "-c", SERVE]);
+        command.args(["-u", "-c", SERVE]).args(schema);
         let mut process = Process::spawn("model", command, folder)?;
         process.wait_for("LISTEN ", LOADED_WITHIN)?;
         let output = process.output();
