@@ -11,8 +11,8 @@ use skep_packet::{
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    Holder, IdentityError, OPERATOR_LIFE_MS, PASSPORT_LIFE_MS, Passport, PrivateKey, PublicKey,
-    Purpose, Revocation, Who, certificate, sign_object,
+    Holder, IdentityError, Lineage, OPERATOR_LIFE_MS, PASSPORT_LIFE_MS, Passport, PrivateKey,
+    PublicKey, Purpose, Revocation, SUCCESSIONS_MAX, Succession, Who, certificate, sign_object,
 };
 
 /// Largest stored authority, in bytes.
@@ -26,6 +26,8 @@ pub struct Authority {
     swarm: SwarmId,
     key: PrivateKey,
     certificate: Bytes,
+    /// How it came after others, the oldest first.
+    successions: Vec<Signed>,
 }
 
 /// What a node asks for, or its operator wants for it.
@@ -98,7 +100,53 @@ impl Authority {
             swarm,
             key,
             certificate,
+            successions: Vec::new(),
         })
+    }
+
+    /// The authority that takes this one's place, with `key`. Until `overlap_ms` after `now_ms`
+    /// both count; what this one signs from now on is believed no longer than that.
+    ///
+    /// # Errors
+    /// The crypto library failed to sign.
+    pub fn hand_over(
+        &self,
+        key: PrivateKey,
+        overlap_ms: u64,
+        now_ms: u64,
+    ) -> Result<Self, IdentityError> {
+        let mut next = Self::mint(self.swarm, key, now_ms)?;
+        let until_ms = now_ms.saturating_add(overlap_ms);
+        let from_ms = now_ms.saturating_sub(SKEW_MAX_MS);
+        let times = (from_ms, until_ms.saturating_add(SKEW_MAX_MS));
+        let bridge = certificate::bridge(self.swarm, &self.key, next.key.public(), times)?;
+        let succession = Succession {
+            swarm: self.swarm,
+            old_ca: self.certificate.clone(),
+            new_ca: next.certificate.clone(),
+            bridge,
+            issued_at_ms: now_ms,
+            until_ms,
+        };
+        let signed = succession.sign(&self.key, &next.key)?;
+        next.successions.clone_from(&self.successions);
+        next.successions.push(signed);
+        if next.successions.len() > SUCCESSIONS_MAX {
+            next.successions.remove(0);
+        }
+        Ok(next)
+    }
+
+    /// How it came after others, the oldest first.
+    #[must_use]
+    pub fn successions(&self) -> &[Signed] {
+        &self.successions
+    }
+
+    /// The authorities before it, and it.
+    #[must_use]
+    pub fn lineage(&self) -> Lineage {
+        Lineage::restore(self.swarm, self.key.public().clone(), &self.successions)
     }
 
     /// The swarm it speaks for.
@@ -204,6 +252,7 @@ impl Authority {
             swarm: self.swarm,
             key: self.key.to_pkcs8()?.to_vec(),
             certificate: self.certificate.clone(),
+            successions: self.successions.clone(),
         };
         Ok(Zeroizing::new(Vec::from(encode(&stored))))
     }
@@ -220,6 +269,7 @@ impl Authority {
             swarm: stored.swarm,
             key: PrivateKey::from_pkcs8(&stored.key)?,
             certificate: stored.certificate.clone(),
+            successions: stored.successions.clone(),
         })
     }
 }
@@ -230,6 +280,8 @@ struct Stored {
     #[serde(with = "serde_bytes")]
     key: Vec<u8>,
     certificate: Bytes,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    successions: Vec<Signed>,
 }
 
 impl Drop for Stored {

@@ -191,7 +191,7 @@ mod tests {
 
     fn backup() -> String {
         let mut register = Register::default();
-        register.issued(&world().a.passport);
+        register.issued(&world().a.passport, world().authority.key().id());
         let random = BackupRandom {
             salt: [1; SALT_BYTES],
             nonce: [2; NONCE_BYTES],

@@ -6,8 +6,8 @@ use skep_packet::{NodeId, Refusal, Signed, SwarmId, decode, encode};
 use zeroize::{Zeroize, Zeroizing};
 
 use crate::{
-    Admission, Authority, Credentials, IdentityError, Keyring, NodeTerms, Passport, PrivateKey,
-    PublicKey, certificate_key,
+    Admission, Authority, Credentials, IdentityError, Keyring, Lineage, NodeTerms, Passport,
+    PrivateKey, PublicKey, certificate_key,
 };
 
 /// Largest stored bundle, in bytes.
@@ -97,6 +97,34 @@ impl Identity {
     ) -> Result<Self, IdentityError> {
         let credentials = admission.credentials.clone();
         Self::new(key, credentials, admission.ca.clone(), authority)
+    }
+
+    /// The same node with papers that the same authority made, or one that took its place.
+    ///
+    /// # Errors
+    /// [`IdentityError::Refused`]: for another key or name, from an authority that is not in the
+    /// lineage or is older than this identity's, or no newer.
+    pub fn renewed(
+        &self,
+        credentials: Credentials,
+        lineage: &Lineage,
+    ) -> Result<Self, IdentityError> {
+        let what = "renewed passport";
+        let refused = |refusal| IdentityError::Refused { what, refusal };
+        let signer = credentials.passport.signer;
+        let (ours, theirs) = (lineage.rank(self.authority.id()), lineage.rank(signer));
+        let (authority, ca) = lineage
+            .authority(signer, &self.ca)
+            .ok_or(refused(Refusal::UnknownSigner))?;
+        let renewed = Self::new(self.key.clone(), credentials, ca, authority)?;
+        if renewed.node != self.node || renewed.swarm() != self.swarm() {
+            return Err(refused(Refusal::WrongRecipient));
+        }
+        let age = |rank, identity: &Self| (rank, identity.passport.serial);
+        if age(theirs, &renewed) <= age(ours, self) {
+            return Err(refused(Refusal::ExpiredSigner));
+        }
+        Ok(renewed)
     }
 
     /// The swarm, from the passport.

@@ -64,6 +64,17 @@ pub fn certificate_key(certificate: &[u8]) -> Result<KeyId, Refusal> {
     Ok(KeyId(merkle::sha256(&[spki.as_ref()]).0))
 }
 
+/// The key that a certificate (DER) is for; its signature is not checked here.
+///
+/// # Errors
+/// [`Refusal::Malformed`] when it is no certificate, or not for an RSA key of ours.
+pub(crate) fn certificate_public_key(certificate: &[u8]) -> Result<PublicKey, Refusal> {
+    let certificate = CertificateDer::from(certificate);
+    let parsed = ParsedCertificate::try_from(&certificate).map_err(|_| Refusal::Malformed)?;
+    let spki = parsed.subject_public_key_info();
+    PublicKey::from_spki(spki.as_ref()).map_err(|_| Refusal::Malformed)
+}
+
 /// The authority's own certificate.
 pub(crate) fn authority(
     swarm: SwarmId,
@@ -75,6 +86,24 @@ pub(crate) fn authority(
     params.serial_number = Some(serial(key.id(), now_ms));
     let certificate = params
         .self_signed(key)
+        .map_err(IdentityError::Certificate)?;
+    Ok(Bytes::copy_from_slice(certificate.der()))
+}
+
+/// A certificate for the key of the authority that comes, by the one that goes: who trusts only the
+/// old one follows it to the new one's nodes while both count.
+pub(crate) fn bridge(
+    swarm: SwarmId,
+    old: &PrivateKey,
+    new: &PublicKey,
+    (not_before_ms, not_after_ms): (u64, u64),
+) -> Result<Bytes, IdentityError> {
+    let mut params = authority_params(swarm);
+    set_validity(&mut params, not_before_ms, not_after_ms);
+    params.serial_number = Some(serial(new.id(), not_before_ms));
+    let issuer = Issuer::new(authority_params(swarm), old);
+    let certificate = params
+        .signed_by(new, &issuer)
         .map_err(IdentityError::Certificate)?;
     Ok(Bytes::copy_from_slice(certificate.der()))
 }

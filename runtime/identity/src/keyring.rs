@@ -8,7 +8,8 @@ use std::{
 use skep_packet::{KeyId, NodeId, Refusal, Signed, SwarmId};
 
 use crate::{
-    Passport, PublicKey, Purpose, Revocation, Who, open_object, passport::PASSPORT_BYTES_MAX,
+    Lineage, Passport, PublicKey, Purpose, Revocation, SUCCESSIONS_MAX, Who, open_object,
+    passport::PASSPORT_BYTES_MAX,
 };
 
 /// Most passports kept; at the bound expired ones go, and when none is, a new one is refused
@@ -40,7 +41,7 @@ pub struct Revoked {
 #[derive(Debug, Clone)]
 pub struct Keyring {
     swarm: SwarmId,
-    authorities: Vec<PublicKey>,
+    lineage: Lineage,
     by_key: HashMap<KeyId, Arc<Peer>>,
     by_node: HashMap<NodeId, KeyId>,
     revoked: HashMap<KeyId, Signed>,
@@ -54,12 +55,41 @@ impl Keyring {
     pub fn new(swarm: SwarmId, authority: PublicKey) -> Self {
         Self {
             swarm,
-            authorities: vec![authority],
+            lineage: Lineage::new(swarm, authority),
             by_key: HashMap::new(),
             by_node: HashMap::new(),
             revoked: HashMap::new(),
             shut_out: HashSet::new(),
         }
+    }
+
+    /// A keyring that believes the authorities of a lineage and knows nobody yet.
+    #[must_use]
+    pub fn of(lineage: Lineage) -> Self {
+        let keyring = Self::new(lineage.swarm(), lineage.current().clone());
+        Self { lineage, ..keyring }
+    }
+
+    /// Whom it believes.
+    #[must_use]
+    pub fn lineage(&self) -> &Lineage {
+        &self.lineage
+    }
+
+    /// Takes in a succession that somebody told. Whether it was news.
+    ///
+    /// # Errors
+    /// As [`Lineage::follow`].
+    pub fn follow(&mut self, succession: &Signed, now_ms: u64) -> Result<bool, Refusal> {
+        self.lineage.follow(succession, now_ms)
+    }
+
+    /// Takes in a succession that this node kept. Whether it was news.
+    ///
+    /// # Errors
+    /// As [`Lineage::remember`].
+    pub fn remember(&mut self, succession: &Signed) -> Result<bool, Refusal> {
+        self.lineage.remember(succession)
     }
 
     /// The swarm it is for.
@@ -73,14 +103,50 @@ impl Keyring {
     /// # Errors
     /// The first of these that does not hold.
     pub fn check(&self, signed: &Signed, now_ms: u64) -> Result<Passport, Refusal> {
-        let authority = self.authority(signed.signer)?;
+        let authority = self.lineage.standing(signed.signer, now_ms)?;
         let passport: Passport =
             open_object(Purpose::Passport, signed, authority, PASSPORT_BYTES_MAX)?;
         if passport.swarm != self.swarm {
             return Err(Refusal::WrongSwarm);
         }
-        self.check_standing(&passport, now_ms)?;
+        self.check_standing(&passport, signed.signer, now_ms)?;
         Ok(passport)
+    }
+
+    /// Checks the passport of somebody who brings successions along: those that are news here may
+    /// be what makes it good. Nothing is kept.
+    ///
+    /// # Errors
+    /// As [`Keyring::check`]; [`Refusal::SecondSuccessor`] where that is why.
+    pub fn judge(
+        &self,
+        passport: &Signed,
+        successions: &[Signed],
+        now_ms: u64,
+    ) -> Result<Passport, Refusal> {
+        let mut lineage = self.lineage.clone();
+        let mut refused = None;
+        let mut is_news = false;
+        for signed in successions.iter().take(SUCCESSIONS_MAX) {
+            match lineage.follow(signed, now_ms) {
+                Ok(news) => is_news |= news,
+                Err(reason) => refused = Some(reason),
+            }
+        }
+        let checked = match is_news {
+            true => Self {
+                lineage,
+                ..self.clone()
+            }
+            .check(passport, now_ms),
+            false => self.check(passport, now_ms),
+        };
+        match (checked, refused) {
+            (Err(Refusal::UnknownSigner), Some(Refusal::SecondSuccessor)) => {
+                Err(Refusal::SecondSuccessor)
+            }
+            (checked, _) => checked,
+        }
     }
 
     /// Checks a node's passport and keeps it, unless a newer one of that node is known.
@@ -92,8 +158,12 @@ impl Keyring {
         let passport = self.check(signed, now_ms)?;
         let key = passport.key_id();
         let node = passport.node().ok_or(Refusal::Malformed)?.clone();
+        // What an older authority says of a node counts less than anything a newer one said.
+        let lineage = &self.lineage;
+        let age =
+            |signed: &Signed, passport: &Passport| (lineage.rank(signed.signer), passport.serial);
         if let Some(known) = self.node(&node)
-            && known.passport.serial > passport.serial
+            && age(&known.signed, &known.passport) > age(signed, &passport)
         {
             let same_key = known.passport.key_id() == key;
             return same_key
@@ -116,11 +186,14 @@ impl Keyring {
     /// # Errors
     /// [`Refusal::RevokedSigner`], [`Refusal::UnknownSigner`] or [`Refusal::ExpiredSigner`].
     pub fn signer(&self, key: KeyId, now_ms: u64) -> Result<&Arc<Peer>, Refusal> {
-        if self.revoked.contains_key(&key) {
-            return Err(Refusal::RevokedSigner);
-        }
-        let peer = self.by_key.get(&key).ok_or(Refusal::UnknownSigner)?;
-        peer.passport.check_time(now_ms)?;
+        let Some(peer) = self.by_key.get(&key) else {
+            return Err(match self.revoked.contains_key(&key) {
+                true => Refusal::RevokedSigner,
+                false => Refusal::UnknownSigner,
+            });
+        };
+        self.lineage.standing(peer.signed.signer, now_ms)?;
+        self.check_standing(&peer.passport, peer.signed.signer, now_ms)?;
         Ok(peer)
     }
 
@@ -138,19 +211,25 @@ impl Keyring {
     /// Keeps a revocation and forgets the passport of its key. `None` when it is known already;
     /// else connections of that key must be closed.
     ///
+    /// An authority takes back what it said, and what those before it said; not what one after it
+    /// did, whose papers for the same key still count.
+    ///
     /// # Errors
-    /// Not signed by the authority, of another swarm, not readable, or [`REVOCATIONS_MAX`].
-    pub fn revoke(&mut self, signed: &Signed) -> Result<Option<Revoked>, Refusal> {
-        let authority = self.authority(signed.signer)?;
+    /// Not signed by an authority that counts, of another swarm, not readable, or
+    /// [`REVOCATIONS_MAX`].
+    pub fn revoke(&mut self, signed: &Signed, now_ms: u64) -> Result<Option<Revoked>, Refusal> {
+        let authority = self.lineage.standing(signed.signer, now_ms)?;
         let revocation: Revocation =
             open_object(Purpose::Revocation, signed, authority, PASSPORT_BYTES_MAX)?;
         if revocation.swarm != self.swarm {
             return Err(Refusal::WrongSwarm);
         }
-        if self.revoked.contains_key(&revocation.key) {
+        let known = self.revoked.get(&revocation.key);
+        let rank = |signed: &Signed| self.lineage.rank(signed.signer);
+        if known.is_some_and(|known| rank(known) >= rank(signed)) {
             return Ok(None);
         }
-        if self.revoked.len() >= REVOCATIONS_MAX {
+        if known.is_none() && self.revoked.len() >= REVOCATIONS_MAX {
             return Err(Refusal::Oversized);
         }
         self.revoked.insert(revocation.key, signed.clone());
@@ -170,8 +249,12 @@ impl Keyring {
         self.shut_out.contains(node)
     }
 
-    /// The node whose passport held the key, if one did.
+    /// The node whose passport held the key, if one did, and that was taken back.
     fn forget(&mut self, key: KeyId) -> Option<NodeId> {
+        let vouched = self.by_key.get(&key)?.signed.signer;
+        if !self.is_taken_back(key, vouched) {
+            return None;
+        }
         let peer = self.by_key.remove(&key)?;
         let node = peer.passport.node()?.clone();
         self.by_node.remove(&node);
@@ -184,20 +267,25 @@ impl Keyring {
         self.revoked.contains_key(&key)
     }
 
-    /// Every revocation kept, in no order.
-    pub fn revocations(&self) -> impl Iterator<Item = &Signed> {
-        self.revoked.values()
+    /// Every revocation of an authority that counts, in no order.
+    pub fn revocations(&self, now_ms: u64) -> impl Iterator<Item = &Signed> {
+        let counts = move |signed: &&Signed| self.lineage.standing(signed.signer, now_ms).is_ok();
+        self.revoked.values().filter(counts)
     }
 
-    fn authority(&self, key: KeyId) -> Result<&PublicKey, Refusal> {
-        self.authorities
-            .iter()
-            .find(|authority| authority.id() == key)
-            .ok_or(Refusal::UnknownSigner)
+    /// Whether what the authority `vouched` said about a key was taken back, by it or a later one.
+    fn is_taken_back(&self, key: KeyId, vouched: KeyId) -> bool {
+        let revoked = self.revoked.get(&key);
+        revoked.is_some_and(|signed| self.lineage.rank(signed.signer) >= self.lineage.rank(vouched))
     }
 
-    fn check_standing(&self, passport: &Passport, now_ms: u64) -> Result<(), Refusal> {
-        match self.revoked.contains_key(&passport.key_id()) {
+    fn check_standing(
+        &self,
+        passport: &Passport,
+        vouched: KeyId,
+        now_ms: u64,
+    ) -> Result<(), Refusal> {
+        match self.is_taken_back(passport.key_id(), vouched) {
             true => Err(Refusal::RevokedSigner),
             false => passport.check_time(now_ms),
         }

@@ -67,11 +67,15 @@ pub enum Purpose {
     Audit,
     /// A request to join, and its answer.
     Enrol,
+    /// A [`Succession`](crate::Succession), signed by the authority that goes.
+    Succession,
+    /// The same, signed by the one that comes.
+    Successor,
 }
 
 impl Purpose {
     /// Every purpose.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Batch,
         Self::Passport,
         Self::Descriptor,
@@ -81,6 +85,8 @@ impl Purpose {
         Self::Request,
         Self::Audit,
         Self::Enrol,
+        Self::Succession,
+        Self::Successor,
     ];
 
     /// The bytes that stand before whatever is signed.
@@ -96,6 +102,8 @@ impl Purpose {
             Self::Request => b"skep/1/request\0",
             Self::Audit => b"skep/1/audit\0",
             Self::Enrol => b"skep/1/enrol\0",
+            Self::Succession => b"skep/1/succession\0",
+            Self::Successor => b"skep/1/successor\0",
         }
     }
 

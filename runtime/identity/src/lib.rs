@@ -19,6 +19,7 @@ mod invite;
 mod join;
 mod keyring;
 pub mod keys;
+mod lineage;
 mod login;
 mod merkle;
 mod object;
@@ -29,6 +30,7 @@ mod renewal;
 mod replay;
 mod request;
 mod sealer;
+mod succession;
 #[cfg(test)]
 mod testkit;
 
@@ -48,6 +50,7 @@ pub use join::{
 };
 pub use keyring::{Keyring, PASSPORTS_MAX, Peer, REVOCATIONS_MAX, Revoked};
 pub use keys::{NODE_KEY_BITS, PrivateKey, PublicKey, Purpose, SESSION_KEY_BITS};
+pub use lineage::{Lineage, SUCCESSIONS_MAX, Trust};
 pub use login::{LOGIN_LIFE_MS, Login, LoginTerms, OperatorIdentity, Session, check_login};
 pub use merkle::hash;
 pub use object::{open_object, sign_object};
@@ -64,3 +67,4 @@ pub use request::{
 pub use sealer::{
     BUSY_PACKETS, SEAL_QUEUE_BYTES_MAX, SIGN_PACE, SIGN_PACE_BUSY, SealFull, Sealer, SignJob,
 };
+pub use succession::{OVERLAP_MAX_MS, SUCCESSION_BYTES_MAX, Succession};

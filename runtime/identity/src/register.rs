@@ -29,8 +29,11 @@ pub struct Paper {
     /// When it was taken back, in milliseconds since the Unix epoch.
     pub revoked_ms: Option<u64>,
     /// The only handlers that the person may call.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub only: Option<HandlerPattern>,
+    /// The authority that vouched for it; none in a register of before there could be several.
+    #[serde(default)]
+    pub by: Option<KeyId>,
 }
 
 /// Whose papers are meant.
@@ -52,7 +55,7 @@ impl fmt::Display for Who {
 }
 
 impl Paper {
-    fn of(passport: &Passport) -> Self {
+    fn of(passport: &Passport, by: KeyId) -> Self {
         let (node, operator, only) = match &passport.holder {
             Holder::Node { node, .. } => (Some(node.clone()), None, None),
             Holder::Operator { name, level, only } => {
@@ -67,6 +70,7 @@ impl Paper {
             not_after_ms: passport.not_after_ms,
             revoked_ms: None,
             only,
+            by: Some(by),
         }
     }
 
@@ -94,9 +98,10 @@ pub struct Register {
 }
 
 impl Register {
-    /// Writes down a passport; one for the same key takes the place of the one before.
-    pub fn issued(&mut self, passport: &Passport) {
-        let paper = Paper::of(passport);
+    /// Writes down a passport, and which authority signed it; one for the same key takes the place
+    /// of the one before.
+    pub fn issued(&mut self, passport: &Passport, by: KeyId) {
+        let paper = Paper::of(passport, by);
         self.papers.retain(|known| known.key != paper.key);
         if self.papers.len() >= PAPERS_MAX {
             let soonest = (0..self.papers.len()).min_by_key(|idx| self.papers[*idx].not_after_ms);
@@ -113,6 +118,13 @@ impl Register {
             .iter()
             .filter(|paper| paper.is_of(who) && paper.stands(now_ms));
         standing.map(|paper| paper.key).collect()
+    }
+
+    /// Whether this key was vouched for, and not taken back; its papers may have ended.
+    #[must_use]
+    pub fn knows(&self, key: KeyId) -> bool {
+        let known = |paper: &Paper| paper.key == key && paper.revoked_ms.is_none();
+        self.papers.iter().any(known)
     }
 
     /// Writes down that a key was taken back.
@@ -157,9 +169,9 @@ mod tests {
     fn a_renewed_paper_takes_the_place_of_the_one_before() {
         let mut register = Register::default();
         let mut passport = world().a.passport.clone();
-        register.issued(&passport);
+        register.issued(&passport, KeyId([1; 32]));
         passport.serial += 1;
-        register.issued(&passport);
+        register.issued(&passport, KeyId([1; 32]));
         assert_eq!(register.papers().len(), 1);
         assert_eq!(register.papers()[0].issued_ms, passport.serial);
         let read = Register::from_bytes(&register.to_bytes()).unwrap();
@@ -170,7 +182,7 @@ mod tests {
     fn only_keys_that_count_are_taken_back() {
         let mut register = Register::default();
         for identity in [&world().a, &world().b] {
-            register.issued(&identity.passport);
+            register.issued(&identity.passport, KeyId([1; 32]));
         }
         let key = world().a.key.id();
         assert_eq!(register.keys(&who("a"), NOW_MS), [key]);
@@ -191,13 +203,13 @@ mod tests {
         let mut register = Register::default();
         let passport = world().a.passport.clone();
         for n in 0..PAPERS_MAX {
-            let mut paper = Paper::of(&passport);
+            let mut paper = Paper::of(&passport, KeyId([1; 32]));
             paper.key = KeyId([0; 32]);
             paper.key.0[..8].copy_from_slice(&(n as u64).to_be_bytes());
             paper.not_after_ms = 1_000 + n as u64;
             register.papers.push(paper);
         }
-        register.issued(&passport);
+        register.issued(&passport, KeyId([1; 32]));
         assert_eq!(register.papers().len(), PAPERS_MAX);
         assert_eq!(register.papers()[0].not_after_ms, 1_001);
         assert!(register.to_bytes().len() < STORED_BYTES_MAX);

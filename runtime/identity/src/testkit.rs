@@ -1,8 +1,18 @@
 //! Two nodes of one swarm for the tests of this room, with small keys that are quick to make.
 
-use std::sync::OnceLock;
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use bytes::Bytes;
+use rustls::{
+    RootCertStore,
+    client::{WebPkiServerVerifier, danger::ServerCertVerifier},
+    crypto::aws_lc_rs::default_provider,
+    pki_types::{CertificateDer, ServerName, UnixTime},
+    server::WebPkiClientVerifier,
+};
 use skep_packet::{
     Address, BootId, Class, HandlerName, Kind, Lane, NodeId, Now, Packet, PacketId, SealHeader,
     SwarmId, Token, WirePacket,
@@ -108,4 +118,31 @@ pub(crate) fn now(ms: u64) -> Now {
         mono_ns: ms * 1_000_000,
         unix_ms: NOW_MS + ms,
     }
+}
+
+/// Whether rustls follows `certificate` over `bridges` to `root`, of a server and of a client alike.
+pub(crate) fn tls_accepts(
+    root: &Bytes,
+    certificate: &Bytes,
+    bridges: &[&Bytes],
+    now_ms: u64,
+) -> bool {
+    let der = |bytes: &Bytes| CertificateDer::from(bytes.to_vec());
+    let mut roots = RootCertStore::empty();
+    roots.add(der(root)).unwrap();
+    let (roots, provider) = (Arc::new(roots), Arc::new(default_provider()));
+    let builder = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone());
+    let server = builder.build().unwrap();
+    let builder = WebPkiClientVerifier::builder_with_provider(roots, provider);
+    let client = builder.build().unwrap();
+    let bridges: Vec<_> = bridges.iter().map(|bytes| der(bytes)).collect();
+    let (certificate, now) = (
+        der(certificate),
+        UnixTime::since_unix_epoch(Duration::from_millis(now_ms)),
+    );
+    let name = ServerName::try_from("localhost").unwrap();
+    let as_server = server.verify_server_cert(&certificate, &bridges, &name, &[], now);
+    let as_client = client.verify_client_cert(&certificate, &bridges, now);
+    assert_eq!(as_server.is_ok(), as_client.is_ok());
+    as_server.is_ok()
 }

@@ -2,14 +2,13 @@
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
-use bytes::Bytes;
-use skep_identity::{Credentials, Identity, Passport, PrivateKey};
-use skep_packet::{BootId, NodeId, Refusal, Signed, SwarmId};
+use skep_identity::{Credentials, Identity, Passport, PrivateKey, Trust};
+use skep_packet::{BootId, Hello, NodeId, Refusal, SwarmId};
 
-/// Judges a peer's passport: the node's keyring, with its revocations and its clock.
+/// Judges the passport in a peer's hello: the node's keyring, with its revocations and its clock.
 ///
 /// Called once for each new connection, on an async thread: it must not block for long.
-pub type Gate = Arc<dyn Fn(&Signed) -> Result<Passport, Refusal> + Send + Sync>;
+pub type Gate = Arc<dyn Fn(&Hello) -> Result<Passport, Refusal> + Send + Sync>;
 
 /// What the mesh is told when it starts.
 #[derive(Clone)]
@@ -30,8 +29,8 @@ pub struct MeshConfig {
     pub key: PrivateKey,
     /// Its passport and certificate.
     pub credentials: Credentials,
-    /// The authority's certificate (DER): the only root that is trusted.
-    pub ca: Bytes,
+    /// The authorities whose certificates are trusted, and what goes with this node's own.
+    pub trust: Trust,
     /// Who may come in.
     pub gate: Gate,
 }
@@ -49,7 +48,7 @@ impl MeshConfig {
             boot,
             key: identity.key.clone(),
             credentials: identity.credentials.clone(),
-            ca: identity.ca.clone(),
+            trust: Trust::only(&identity.ca),
             gate,
         }
     }

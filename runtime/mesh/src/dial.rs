@@ -36,6 +36,10 @@ const PAUSE_MAX: Duration = Duration::from_secs(30);
 /// A link that lasted so long was good: the pauses begin anew.
 const STABLE_MIN: Duration = Duration::from_secs(10);
 
+/// TLS's alerts for a certificate of an authority that is not trusted (RFC 8446 §6): unknown CA, and
+/// decrypt error, for all authorities of a swarm have one name and only their keys differ.
+const STRANGERS: [u8; 2] = [48, 51];
+
 /// Why an address led nowhere.
 #[derive(Debug, thiserror::Error)]
 enum DialError {
@@ -95,9 +99,19 @@ async fn tell(shared: &Shared, peer: &NodeId, attempts: u32, error: &DialError) 
     let failed = MeshEvent::DialFailed {
         peer: peer.clone(),
         attempts,
+        is_stranger: is_stranger(error),
         error: chain(error),
     };
     shared.events.tell(failed).await;
+}
+
+/// Whether TLS found that no authority of ours signed the other side's certificate.
+fn is_stranger(error: &DialError) -> bool {
+    let DialError::Connection(quinn::ConnectionError::TransportError(error)) = error else {
+        return false;
+    };
+    let is_it = |alert| error.code == quinn::TransportErrorCode::crypto(alert);
+    STRANGERS.into_iter().any(is_it)
 }
 
 /// The message of an error and of all that caused it.
@@ -131,7 +145,7 @@ async fn reach(shared: &Arc<Shared>, peer: &NodeId) -> Result<(), DialError> {
 }
 
 async fn dial(shared: &Arc<Shared>, peer: &NodeId, address: SocketAddr) -> Result<(), DialError> {
-    let config = shared.client.clone();
+    let config = shared.client();
     let name = server_name(peer);
     let connecting = shared.endpoint.connect_with(config, address, &name)?;
     let connection = timeout(DIAL_DEADLINE, connecting).await;

@@ -74,6 +74,8 @@ pub enum MeshEvent {
         peer: NodeId,
         /// How often in a row.
         attempts: u32,
+        /// Whether its certificate is from no authority that is trusted here.
+        is_stranger: bool,
         /// What went wrong last, for people.
         error: String,
     },

@@ -25,7 +25,7 @@ pub(crate) const VERSION: u8 = 1;
 const HELLO_DEADLINE: Duration = Duration::from_secs(5);
 
 /// Largest hello, in bytes.
-const HELLO_BYTES_MAX: usize = 16 * 1024;
+const HELLO_BYTES_MAX: usize = 32 * 1024;
 
 /// What both sides know after the exchange.
 pub(crate) struct Met {
@@ -168,7 +168,7 @@ fn judge(
     if hello.swarm != own.swarm {
         return Err(Refusal::WrongSwarm);
     }
-    let passport = (shared.gate)(&hello.passport)?;
+    let passport = (shared.gate)(hello)?;
     if passport.node() != Some(&hello.node) {
         return Err(Refusal::WrongSigner);
     }

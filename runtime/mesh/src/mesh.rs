@@ -8,7 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use quinn::Endpoint;
-use skep_identity::{Credentials, PrivateKey};
+use skep_identity::{Credentials, PrivateKey, Trust};
 use skep_packet::{Frame, Hello, Lane, NodeId, encode};
 use tokio::{
     sync::{Notify, Semaphore},
@@ -47,7 +47,7 @@ pub struct Mesh {
 /// What all tasks of the mesh share.
 pub(crate) struct Shared {
     pub(crate) endpoint: Endpoint,
-    pub(crate) client: quinn::ClientConfig,
+    client: RwLock<quinn::ClientConfig>,
     pub(crate) gate: Gate,
     pub(crate) events: EventSender,
     pub(crate) handshakes: Arc<Semaphore>,
@@ -58,6 +58,9 @@ pub(crate) struct Shared {
     /// Held from a change of the table until the node was told of it.
     pub(crate) order: tokio::sync::Mutex<()>,
     own: Arc<OwnCertificate>,
+    /// What is shown beside the own certificate, which stands first.
+    chain: Mutex<Vec<Bytes>>,
+    accepts: bool,
     key: PrivateKey,
     hello: RwLock<Hello>,
     table: Mutex<Table>,
@@ -71,6 +74,20 @@ impl Shared {
     pub(crate) fn hello(&self) -> Hello {
         let hello = self.hello.read().unwrap_or_else(PoisonError::into_inner);
         hello.clone()
+    }
+
+    pub(crate) fn client(&self) -> quinn::ClientConfig {
+        let client = self.client.read().unwrap_or_else(PoisonError::into_inner);
+        client.clone()
+    }
+
+    /// Shows another certificate, or others beside it, from the next link on.
+    fn set_chain(&self, change: impl FnOnce(&[Bytes]) -> Vec<Bytes>) -> Result<(), MeshError> {
+        let mut chain = self.chain.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = change(&chain);
+        self.own.set(&self.key, &next)?;
+        *chain = next;
+        Ok(())
     }
 
     pub(crate) fn is_connected(&self, peer: &NodeId) -> bool {
@@ -105,8 +122,9 @@ impl Mesh {
     /// # Errors
     /// [`MeshError::Bind`] when the address is taken; or key and certificate do not fit.
     pub fn bind(config: MeshConfig) -> Result<(Self, MeshEvents), MeshError> {
-        let own = OwnCertificate::new(&config.key, &config.credentials.certificate)?;
-        let roots = tls::roots(&config.ca)?;
+        let chain = chain(&config.credentials.certificate, &config.trust);
+        let own = OwnCertificate::new(&config.key, &chain)?;
+        let roots = tls::roots(&config.trust.roots)?;
         let server = tls::server(Arc::clone(&own), Arc::clone(&roots))?;
         let client = tls::client(Arc::clone(&own), roots)?;
         let server = config.accepts.then(|| transport::server(server));
@@ -120,10 +138,11 @@ impl Mesh {
             boot: config.boot,
             passport: config.credentials.passport,
             listen: config.announce,
+            successions: config.trust.successions,
         };
         let shared = Arc::new(Shared {
             endpoint,
-            client: transport::client(client),
+            client: RwLock::new(transport::client(client)),
             gate: config.gate,
             events,
             handshakes: Arc::new(Semaphore::new(HANDSHAKES_MAX)),
@@ -133,6 +152,8 @@ impl Mesh {
             writers: TaskTracker::new(),
             order: tokio::sync::Mutex::new(()),
             own,
+            chain: Mutex::new(chain),
+            accepts: config.accepts,
             key: config.key,
             hello: RwLock::new(hello),
             table: Mutex::new(Table::new(config.node)),
@@ -255,9 +276,34 @@ impl Mesh {
     /// The certificate is not for this node's key; the old papers stay.
     pub fn set_credentials(&self, credentials: &Credentials) -> Result<(), MeshError> {
         let shared = &self.shared;
-        shared.own.set(&shared.key, &credentials.certificate)?;
+        let own = credentials.certificate.clone();
+        shared.set_chain(|chain| std::iter::once(own).chain(chain[1..].to_vec()).collect())?;
         let mut hello = shared.hello.write().unwrap_or_else(PoisonError::into_inner);
         hello.passport = credentials.passport.clone();
+        Ok(())
+    }
+
+    /// Trusts these authorities from the next link on, and tells its peer of them; links that
+    /// stand stay.
+    ///
+    /// # Errors
+    /// A certificate is none; all stays as it was.
+    pub fn set_trust(&self, trust: &Trust) -> Result<(), MeshError> {
+        let shared = &self.shared;
+        let roots = tls::roots(&trust.roots)?;
+        let server = tls::server(Arc::clone(&shared.own), Arc::clone(&roots))?;
+        let client = transport::client(tls::client(Arc::clone(&shared.own), roots)?);
+        shared.set_chain(|own| chain(&own[0], trust))?;
+        *shared
+            .client
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = client;
+        if shared.accepts && !shared.cancel.is_cancelled() {
+            let server = transport::server(server);
+            shared.endpoint.set_server_config(Some(server));
+        }
+        let mut hello = shared.hello.write().unwrap_or_else(PoisonError::into_inner);
+        hello.successions.clone_from(&trust.successions);
         Ok(())
     }
 
@@ -292,6 +338,12 @@ impl Mesh {
             tracing::warn!("tasks of the mesh did not end in time");
         }
     }
+}
+
+/// What TLS shows: the node's own certificate, and the way from it to older authorities.
+fn chain(own: &Bytes, trust: &Trust) -> Vec<Bytes> {
+    let bridges = trust.bridges.iter().cloned();
+    std::iter::once(own.clone()).chain(bridges).collect()
 }
 
 impl std::fmt::Debug for Mesh {

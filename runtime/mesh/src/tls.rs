@@ -1,4 +1,5 @@
-//! TLS 1.3, with certificates of one authority on both sides.
+//! TLS 1.3, with certificates of the swarm's authority on both sides; while one authority follows
+//! another, of either.
 //!
 //! The server does not insist on a client certificate while TLS is set up, because one port serves
 //! two protocols: `skep/1`, where a connection without one is closed right after, and
@@ -39,13 +40,14 @@ pub(crate) struct OwnCertificate {
 }
 
 impl OwnCertificate {
-    pub(crate) fn new(key: &PrivateKey, certificate: &Bytes) -> Result<Arc<Self>, MeshError> {
-        let current = RwLock::new(certified(key, certificate)?);
+    /// `chain` is the node's own certificate, and what leads from it to a root.
+    pub(crate) fn new(key: &PrivateKey, chain: &[Bytes]) -> Result<Arc<Self>, MeshError> {
+        let current = RwLock::new(certified(key, chain)?);
         Ok(Arc::new(Self { current }))
     }
 
-    pub(crate) fn set(&self, key: &PrivateKey, certificate: &Bytes) -> Result<(), MeshError> {
-        let next = certified(key, certificate)?;
+    pub(crate) fn set(&self, key: &PrivateKey, chain: &[Bytes]) -> Result<(), MeshError> {
+        let next = certified(key, chain)?;
         *self
             .current
             .write()
@@ -59,12 +61,12 @@ impl OwnCertificate {
     }
 }
 
-fn certified(key: &PrivateKey, certificate: &Bytes) -> Result<Arc<CertifiedKey>, MeshError> {
+fn certified(key: &PrivateKey, chain: &[Bytes]) -> Result<Arc<CertifiedKey>, MeshError> {
     let pkcs8 = key.to_pkcs8().map_err(MeshError::Key)?;
     let der = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(pkcs8.as_slice()));
     let signing = aws_lc_rs::sign::any_supported_type(&der).map_err(MeshError::Tls)?;
-    let chain = vec![CertificateDer::from(certificate.to_vec())];
-    let certified = CertifiedKey::new(chain, signing);
+    let chain = chain.iter().map(|der| CertificateDer::from(der.to_vec()));
+    let certified = CertifiedKey::new(chain.collect(), signing);
     certified.keys_match().map_err(MeshError::Tls)?;
     Ok(Arc::new(certified))
 }
@@ -93,11 +95,12 @@ pub(crate) fn provider() -> Arc<CryptoProvider> {
     Arc::new(aws_lc_rs::default_provider())
 }
 
-pub(crate) fn roots(ca: &Bytes) -> Result<Arc<RootCertStore>, MeshError> {
+pub(crate) fn roots(authorities: &[Bytes]) -> Result<Arc<RootCertStore>, MeshError> {
     let mut roots = RootCertStore::empty();
-    roots
-        .add(CertificateDer::from(ca.to_vec()))
-        .map_err(MeshError::Tls)?;
+    for ca in authorities {
+        let added = roots.add(CertificateDer::from(ca.to_vec()));
+        added.map_err(MeshError::Tls)?;
+    }
     Ok(Arc::new(roots))
 }
 

@@ -65,10 +65,13 @@ impl Door for NodeDoor {
     fn tls(&self) -> Option<TlsIdentity> {
         let keys = self.keys.load_full()?;
         let identity = &keys.identity;
-        let chain = vec![
-            identity.credentials.certificate.to_vec(),
-            identity.ca.to_vec(),
-        ];
+        let now_ms = self.clock.now().unix_ms;
+        let lineage = keys.keyring.load();
+        let trust = lineage.lineage().trust(&identity.ca, now_ms);
+        // With the way to an authority that another one replaced, for bundles of before.
+        let own = [&identity.credentials.certificate];
+        let chain = own.into_iter().chain(&trust.bridges).chain([&identity.ca]);
+        let chain = chain.map(|der| der.to_vec()).collect();
         let key = identity.key.to_pkcs8().ok()?.to_vec();
         Some(TlsIdentity { chain, key })
     }
@@ -120,6 +123,7 @@ impl Door for NodeDoor {
             .iter()
             .map(|(agent, health)| format!("{agent} is {health:?}").to_lowercase())
             .collect();
+        reasons.extend(self.view.left_behind());
         if self.keys.load().is_none() {
             reasons.push("the node's keys are still being made".to_owned());
         }
@@ -134,10 +138,13 @@ impl Door for NodeDoor {
             .map_err(|error| format!("these are no revocations: {error}"))?;
         let keys = self.keys.load_full();
         let keys = keys.ok_or("the node's keys are still being made")?;
-        let mut keyring = Keyring::clone(&keys.keyring.load());
+        let (mut keyring, now_ms) = (
+            Keyring::clone(&keys.keyring.load()),
+            self.clock.now().unix_ms,
+        );
         for signed in &told {
             keyring
-                .revoke(signed)
+                .revoke(signed, now_ms)
                 .map_err(|refusal| format!("a revocation was refused: {}", refusal.name()))?;
         }
         let n_told = told.len();

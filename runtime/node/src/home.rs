@@ -8,6 +8,7 @@
 //!   operator           the first operator's bundle                0600
 //!   register           whom the authority vouched for             0600
 //!   revoked/           what it took back, a file for each key     0600
+//!   successions        which authority followed which             0600
 //!   invites            open invitations                           0600
 //!   enrolled           says that another node was ever let in
 //!   store.redb         everything durable; store.redb.aside-… was    0600
@@ -19,6 +20,7 @@ mod backup;
 mod files;
 mod mint;
 mod papers;
+mod rotation;
 
 use std::path::{Path, PathBuf};
 
@@ -29,6 +31,7 @@ use skep_packet::{NodeId, SwarmId};
 pub use files::HomeError;
 pub use mint::{JoinOutcome, PreparedJoin, node_name};
 pub use papers::RENEWAL_AGE_MIN_MS;
+pub use rotation::{OVERLAP_MIN_MS, Rotation};
 
 use files::{read, read_json, write_json, write_secret};
 

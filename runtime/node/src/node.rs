@@ -4,6 +4,7 @@ mod boot;
 mod links;
 mod outward;
 mod renewal;
+mod succession;
 
 pub(crate) use boot::cards;
 

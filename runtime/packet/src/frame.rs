@@ -81,6 +81,10 @@ pub struct Hello {
     pub passport: Signed,
     /// Where the node listens; empty for one that only dials out.
     pub listen: Vec<SocketAddr>,
+    /// How this node's authority came after others that still count, each signed by both; empty
+    /// while there is one authority.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub successions: Vec<Signed>,
 }
 
 /// Liveness of a member, in SWIM's words (Das et al., 2002, §4).
@@ -232,11 +236,14 @@ pub enum Refusal {
     HandlerFailed,
     /// An operator's request that this agent was given before, or may have been.
     RequestReplayed,
+    /// An authority is said to be followed by another one than the one that followed it: its key
+    /// is in other hands.
+    SecondSuccessor,
 }
 
 impl Refusal {
     /// Every reason, for counters that start at zero.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::Oversized,
         Self::Truncated,
         Self::Malformed,
@@ -262,6 +269,7 @@ impl Refusal {
         Self::AgentDown,
         Self::HandlerFailed,
         Self::RequestReplayed,
+        Self::SecondSuccessor,
     ];
 
     /// The reason as it stands in counters and messages.
@@ -293,6 +301,7 @@ impl Refusal {
             Self::AgentDown => "agent_down",
             Self::HandlerFailed => "handler_failed",
             Self::RequestReplayed => "request_replayed",
+            Self::SecondSuccessor => "second_successor",
         }
     }
 }
@@ -328,6 +337,8 @@ pub enum Frame {
     Descriptors(Vec<(Signed, Signed)>),
     /// Signed revocations.
     Revocations(Vec<Signed>),
+    /// Successions of authorities, each signed by both.
+    Successions(Vec<Signed>),
     /// My papers end soon: make me new ones for the same key.
     Renew,
     /// Here they are.

@@ -17,6 +17,7 @@ pub const TARGETS: &[Target] = &[
     packet::DESCRIPTOR,
     identity::PROOF,
     identity::PASSPORT,
+    identity::SUCCESSION,
     identity::REQUEST,
     identity::JOIN,
     audit::AUDIT,

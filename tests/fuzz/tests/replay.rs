@@ -42,6 +42,7 @@ replayed! {
     descriptors_are_replayed "descriptor"
     proofs_are_replayed "proof"
     passports_are_replayed "passport"
+    successions_are_replayed "succession"
     requests_are_replayed "request"
     joins_are_replayed "join"
     audit_entries_are_replayed "audit"
@@ -61,6 +62,9 @@ fn what_was_planted_is_believed() {
         ("descriptor", "good"),
         ("proof", "opened good"),
         ("passport", "believed"),
+        ("succession", "believed 2 known"),
+        ("succession", "believed 2 second_successor"),
+        ("succession", "expired 1"),
         ("request", "believed"),
         ("join", "believed"),
         ("audit", "believed"),

@@ -6,8 +6,8 @@ use skep_identity::{Identity, PrivateKey, Purpose, Sealer};
 use skep_mesh::{Mesh, MeshConfig, MeshEvent, MeshEvents};
 use skep_node::Clock;
 use skep_packet::{
-    Address, Batch, BootId, Class, Frame, HandlerName, Kind, Lane, NodeId, Packet, PacketId,
-    SealHeader, Signed, WirePacket, decode, encode, limits::PACKET_BYTES_MAX,
+    Address, Batch, BootId, Class, Frame, HandlerName, Hello, Kind, Lane, NodeId, Packet, PacketId,
+    SealHeader, WirePacket, decode, encode, limits::PACKET_BYTES_MAX,
 };
 
 use crate::WAIT_MAX;
@@ -34,7 +34,7 @@ impl Rogue {
         let clock = Clock::start();
         let boot = BootId(uuid::Uuid::new_v4());
         let keyring = identity.keyring();
-        let gate = move |passport: &Signed| keyring.check(passport, clock.now().unix_ms);
+        let gate = move |hello: &Hello| keyring.check(&hello.passport, clock.now().unix_ms);
         let listen = "127.0.0.1:0".parse().unwrap();
         let config = MeshConfig::new(&identity, boot, listen, Arc::new(gate));
         let (mesh, mut events) = Mesh::bind(config).unwrap();

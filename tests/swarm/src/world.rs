@@ -188,6 +188,12 @@ impl World {
         home.identity().unwrap().unwrap()
     }
 
+    /// A host whose papers no longer count joins the swarm of `first` again, under its own name.
+    pub async fn join_again(&self, first: &Host, host: &Host) {
+        let invite = first.home.invite(INVITE_LIFE_MS, self.now_ms()).unwrap();
+        self.enrol(&host.home, invite, "again").await;
+    }
+
     async fn enrol(&self, home: &Home, invite: Invite, name: &str) {
         let address: SocketAddr = invite.address.parse().unwrap();
         let prepared = home

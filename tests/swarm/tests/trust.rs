@@ -144,7 +144,10 @@ async fn papers_are_renewed_while_the_node_works() {
         asking.answer().await.unwrap();
     }
     // They are renewed, not multiplied: no node gets papers twice in an hour.
-    let again = n1.home().renew(&after.passport, Vec::new(), world.now_ms());
+    let signer = after.credentials.passport.signer;
+    let again = n1
+        .home()
+        .renew(&after.passport, signer, Vec::new(), world.now_ms());
     assert!(again.unwrap().is_none());
 }
 

@@ -14,6 +14,7 @@ use skep_node::home::{Home, HomeError};
 use crate::{
     cli::Globals,
     failure::{Failure, Kind},
+    verb,
 };
 
 /// The home's folder: `--home`, else `$SKEP_HOME`, else where this user keeps such things.
@@ -34,6 +35,12 @@ pub(crate) fn home(globals: &Globals) -> Result<Home, Failure> {
 pub(crate) fn failure(error: &HomeError) -> Failure {
     let cure = match error {
         HomeError::Io { .. } => "is this the right --home, and are you its owner?",
+        HomeError::Overlaps { until_ms } => {
+            let day = verb::day(*until_ms);
+            let cure = format!("replace it again after {day}; see `skep authority show`");
+            return Failure::of(Kind::Home, error).cure(cure);
+        }
+        HomeError::Overlap => "give it as --overlap 1h, 30d or the like",
         _ => "",
     };
     Failure::of(Kind::Home, error).cure(cure)

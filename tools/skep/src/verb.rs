@@ -49,7 +49,7 @@ pub(crate) fn run(verb: Verb, globals: &Globals) -> Result<(), Failure> {
         Verb::Init(init) => init.run(globals),
         Verb::Invite(invite) => invite.run(globals),
         Verb::Join(join) => block_on(join.run(globals)),
-        Verb::Authority(authority) => authority.run(globals),
+        Verb::Authority(authority) => block_on(authority.run(globals)),
         Verb::Revoke(revoke) => block_on(revoke.run(globals)),
         Verb::Renew(renew) => block_on(renew.run(globals)),
         Verb::Operator(operator) => block_on(operator.run(globals)),

@@ -65,6 +65,8 @@ fn every_verb_has_its_help() {
         &["authority"],
         &["authority", "export"],
         &["authority", "import"],
+        &["authority", "rotate"],
+        &["authority", "show"],
         &["revoke"],
         &["renew"],
         &["check"],

@@ -122,7 +122,10 @@ fn a_revocation_names_a_node_that_was_never_seen() {
     let revocation = world
         .authority
         .revoke(world.a.key.id(), &who(&world.a), NOW_MS);
-    let revoked = keyring.revoke(&revocation.unwrap()).unwrap().unwrap();
+    let revoked = keyring
+        .revoke(&revocation.unwrap(), NOW_MS)
+        .unwrap()
+        .unwrap();
     assert_eq!(revoked.node, Some(a.clone()));
     assert!(keyring.is_shut_out(&a) && !keyring.is_shut_out(&b));
 
@@ -133,12 +136,12 @@ fn a_revocation_names_a_node_that_was_never_seen() {
         .authority
         .revoke(other, &who(&world.a), NOW_MS)
         .unwrap();
-    let revoked = keyring.revoke(&revocation).unwrap().unwrap();
+    let revoked = keyring.revoke(&revocation, NOW_MS).unwrap().unwrap();
     assert_eq!((revoked.node, keyring.is_shut_out(&a)), (None, false));
 
     // Or afterwards.
     let mut keyring = world.b.keyring();
-    keyring.revoke(&revocation).unwrap();
+    keyring.revoke(&revocation, NOW_MS).unwrap();
     assert!(keyring.is_shut_out(&a));
     keyring
         .admit(&world.a.credentials.passport, NOW_MS)
@@ -151,7 +154,7 @@ fn a_revocation_names_a_node_that_was_never_seen() {
         .authority
         .revoke(KeyId([8; 32]), &ann, NOW_MS)
         .unwrap();
-    let revoked = keyring.revoke(&revocation).unwrap().unwrap();
+    let revoked = keyring.revoke(&revocation, NOW_MS).unwrap().unwrap();
     assert_eq!(revoked.node, None);
 }
 
@@ -163,7 +166,7 @@ fn a_revoked_key_stays_revoked() {
         .authority
         .revoke(world.a.key.id(), &who(&world.a), NOW_MS)
         .unwrap();
-    let revoked = keyring.revoke(&revocation).unwrap().unwrap();
+    let revoked = keyring.revoke(&revocation, NOW_MS).unwrap().unwrap();
     assert_eq!(revoked.node, Some(world.a.node.clone()));
     assert!(keyring.node(&world.a.node).is_none(), "its name is free");
     let first = revoked.revocation;
@@ -171,16 +174,16 @@ fn a_revoked_key_stays_revoked() {
         (first.key, first.who.clone()),
         (world.a.key.id(), who(&world.a))
     );
-    assert_eq!(keyring.revoke(&revocation), Ok(None));
+    assert_eq!(keyring.revoke(&revocation, NOW_MS), Ok(None));
     let again = keyring.admit(&world.a.credentials.passport, NOW_MS).err();
     assert_eq!(again, Some(Refusal::RevokedSigner));
-    assert_eq!(keyring.revocations().count(), 1);
+    assert_eq!(keyring.revocations(NOW_MS).count(), 1);
 
     // Only the authority revokes, and only with a revocation.
     let forged = sign_object(&world.a.key, Purpose::Revocation, &first).unwrap();
-    assert_eq!(keyring.revoke(&forged), Err(Refusal::UnknownSigner));
+    assert_eq!(keyring.revoke(&forged, NOW_MS), Err(Refusal::UnknownSigner));
     let passport = &world.b.credentials.passport;
-    assert_eq!(keyring.revoke(passport), Err(Refusal::BadSignature));
+    assert_eq!(keyring.revoke(passport, NOW_MS), Err(Refusal::BadSignature));
 }
 
 #[test]

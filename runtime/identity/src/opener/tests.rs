@@ -187,7 +187,7 @@ fn signers_that_do_not_count_are_refused() {
         .authority
         .revoke(world.a.key.id(), &Who::Node(world.a.node.clone()), NOW_MS)
         .unwrap();
-    assert!(keyring.revoke(&revocation).unwrap().is_some());
+    assert!(keyring.revoke(&revocation, NOW_MS).unwrap().is_some());
     let revoked = opener(world).open(&batch, &keyring, NOW_MS).err();
     assert_eq!(revoked, Some(Refusal::RevokedSigner));
     let empty = world.b.keyring();

@@ -201,7 +201,7 @@ fn a_revoked_operator_is_refused() {
         .authority
         .revoke(people().ann.id(), &Who::Operator("ann".to_owned()), NOW_MS)
         .unwrap();
-    keyring.revoke(&revocation).unwrap();
+    keyring.revoke(&revocation, NOW_MS).unwrap();
     let result = check_request(
         &good_proof(),
         &keyring,

@@ -7,7 +7,7 @@ use std::{
 use skep_identity::{
     Admission, Authority, Identity, Invite, InviteId, Invites, JoinRequest, Keyring, NodeTerms,
 };
-use skep_packet::{BootId, Refusal, Settled, Signed, SwarmId};
+use skep_packet::{BootId, Refusal, Settled, SwarmId};
 use uuid::Uuid;
 
 use super::*;
@@ -59,7 +59,7 @@ impl Swarm {
     fn config(&self, name: &str, boot: u128) -> MeshConfig {
         let identity = self.identity(name);
         let keyring = identity.keyring();
-        let gate: Gate = Arc::new(move |signed: &Signed| keyring.check(signed, now_ms()));
+        let gate: Gate = Arc::new(move |hello: &Hello| keyring.check(&hello.passport, now_ms()));
         let boot = BootId(Uuid::from_u128(boot));
         MeshConfig::new(&identity, boot, "127.0.0.1:0".parse().unwrap(), gate)
     }
@@ -144,7 +144,7 @@ impl Running {
     async fn rogue(&self, other: &Self) -> (quinn::Connection, hello::Met) {
         let shared = &self.mesh.shared;
         let name = skep_identity::server_name(&other.node);
-        let config = shared.client.clone();
+        let config = shared.client();
         let connecting = shared.endpoint.connect_with(config, other.address(), &name);
         let connection = connecting.unwrap().await.unwrap();
         let met = hello::meet(shared, &connection, Some(&other.node))
@@ -255,14 +255,17 @@ async fn nodes_of_another_authority_are_refused() {
     let error = a
         .until(|event| match event {
             MeshEvent::DialFailed {
-                error, attempts, ..
-            } => Some((attempts, error)),
+                error,
+                attempts,
+                is_stranger,
+                ..
+            } => Some((attempts, error, is_stranger)),
             MeshEvent::Up { .. } => panic!("a stranger was let in"),
             _ => None,
         })
         .await;
     assert!(
-        error.0 == 1 && error.1.contains("no connection: "),
+        error.0 == 1 && error.1.contains("no connection: ") && error.2,
         "{error:?}"
     );
     assert_eq!(b.refusal().await, (None, Refusal::UnknownSigner));
@@ -313,8 +316,8 @@ async fn whom_the_gate_refuses_stays_out() {
     let mut keyring: Keyring = swarm.identity("b").keyring();
     let who = skep_identity::Who::Node(revoked.node.clone());
     let revocation = swarm.authority.revoke(revoked.key.id(), &who, now_ms());
-    keyring.revoke(&revocation.unwrap()).unwrap();
-    config.gate = Arc::new(move |signed: &Signed| keyring.check(signed, now_ms()));
+    keyring.revoke(&revocation.unwrap(), now_ms()).unwrap();
+    config.gate = Arc::new(move |hello: &Hello| keyring.check(&hello.passport, now_ms()));
     let mut b = Running::start(config);
     let mut a = swarm.start("a");
     a.dial(&b);
@@ -711,4 +714,85 @@ async fn a_taken_address_is_said() {
     config.listen = a.address();
     let error = Mesh::bind(config).unwrap_err();
     assert!(matches!(error, MeshError::Bind { address, .. } if address == a.address()));
+}
+
+/// A swarm whose authority just followed another one.
+fn successor(swarm: &Swarm) -> Swarm {
+    let authority = swarm.authority.hand_over(key(), 3_600_000, now_ms());
+    Swarm {
+        authority: authority.unwrap(),
+        identities: StdMutex::default(),
+    }
+}
+
+/// A node's configuration that believes what a hello tells of its authority, as a node does.
+fn following(swarm: &Swarm, name: &str) -> MeshConfig {
+    let config = swarm.config(name, 1);
+    let lineage = swarm.authority.lineage();
+    let gate: Gate = Arc::new(move |hello: &Hello| {
+        let mut keyring = Keyring::of(lineage.clone());
+        for succession in &hello.successions {
+            keyring.follow(succession, now_ms())?;
+        }
+        keyring.check(&hello.passport, now_ms())
+    });
+    MeshConfig {
+        trust: swarm
+            .authority
+            .lineage()
+            .trust(swarm.authority.certificate(), now_ms()),
+        gate,
+        ..config
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_knows_the_old_authority_meets_one_of_the_new() {
+    let old = Swarm::new();
+    let new = successor(&old);
+    // It has not heard of the new authority, whichever of the two dials.
+    for dials in ["old", "new"] {
+        let (mut a, mut b) = (
+            Running::start(following(&old, "a")),
+            Running::start(following(&new, "b")),
+        );
+        match dials {
+            "old" => a.dial(&b),
+            _ => b.dial(&a),
+        }
+        assert_eq!(a.up().await.successions.len(), 1, "{dials}");
+        assert!(b.up().await.successions.is_empty(), "{dials}");
+    }
+}
+
+#[tokio::test]
+async fn roots_are_exchanged_while_the_mesh_runs() {
+    let old = Swarm::new();
+    let new = successor(&old);
+    let (mut a, mut b) = (
+        Running::start(following(&old, "a")),
+        Running::start(following(&new, "b")),
+    );
+    // The time of the old authority is over for b: it neither dials nor lets in.
+    let after_ms = now_ms() + 7_200_000;
+    let own = new.authority.certificate();
+    let trust = new.authority.lineage().trust(own, after_ms);
+    assert_eq!(trust, Trust::only(own));
+    b.mesh.set_trust(&trust).unwrap();
+    a.dial(&b);
+    let is_stranger = a
+        .until(|event| match event {
+            MeshEvent::DialFailed { is_stranger, .. } => Some(is_stranger),
+            MeshEvent::Up { .. } => panic!("the bridge is gone"),
+            _ => None,
+        })
+        .await;
+    assert!(is_stranger);
+    b.dial(&a);
+    let refused = |event| match event {
+        MeshEvent::DialFailed { is_stranger, .. } => Some(is_stranger),
+        MeshEvent::Up { .. } => panic!("the old authority is believed"),
+        _ => None,
+    };
+    assert!(b.until(refused).await);
 }

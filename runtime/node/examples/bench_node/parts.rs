@@ -240,7 +240,8 @@ impl Two {
 
     fn mesh(&self, idx: usize, clock: Clock) -> Fallible<(Mesh, MeshEvents)> {
         let keyring = self.keyring.clone();
-        let gate = move |signed: &_| keyring.check(signed, clock.now().unix_ms);
+        let gate =
+            move |hello: &skep_packet::Hello| keyring.check(&hello.passport, clock.now().unix_ms);
         let listen: SocketAddr = ([127, 0, 0, 1], 0).into();
         let config = MeshConfig::new(&self.nodes[idx], BOOTS[idx], listen, Arc::new(gate));
         Ok(Mesh::bind(config)?)

@@ -106,6 +106,15 @@ pub enum HomeError {
         /// This node.
         node: skep_packet::NodeId,
     },
+    /// Two authorities count already.
+    #[error("the swarm's authority was replaced already, and the one before it still counts")]
+    Overlaps {
+        /// Until when, in milliseconds since the Unix epoch.
+        until_ms: u64,
+    },
+    /// The time in which two authorities are to count is too short or too long.
+    #[error("an overlap is at least an hour and at most 365 days")]
+    Overlap,
     /// No node runs in this home, or it listens on loopback only.
     #[error("{reason}: start the node with `skep up --listen ADDR`")]
     NotListening {

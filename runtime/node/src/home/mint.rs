@@ -79,6 +79,8 @@ impl Home {
     /// The keys cannot be made or written.
     pub fn mint(&self, now_ms: u64) -> Result<Identity, HomeError> {
         if let Some(identity) = self.identity()? {
+            // Where a rotation was interrupted; a node's own papers are renewed while it runs.
+            self.renew_operator(now_ms)?;
             return Ok(identity);
         }
         let card = self.found(None)?;
@@ -296,6 +298,7 @@ impl Home {
             "operator",
             "register",
             "revoked",
+            "successions",
             "invites",
             "store.redb",
         ] {

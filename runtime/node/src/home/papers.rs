@@ -105,13 +105,17 @@ impl Home {
     }
 
     /// New papers for a node: same key, same terms. `None` where this home has no authority, or the
-    /// old ones are younger than [`RENEWAL_AGE_MIN_MS`].
+    /// old ones are its own and younger than [`RENEWAL_AGE_MIN_MS`].
+    ///
+    /// Papers that an authority before this one signed are exchanged only where the register knows
+    /// their key: whoever has the old authority's key could have made them yesterday.
     ///
     /// # Errors
-    /// The authority is unreadable, or cannot sign.
+    /// The authority is unreadable, or cannot sign; or nobody here let in that node.
     pub fn renew(
         &self,
         passport: &Passport,
+        signer: KeyId,
         addresses: Vec<IpAddr>,
         now_ms: u64,
     ) -> Result<Option<Credentials>, HomeError> {
@@ -126,8 +130,13 @@ impl Home {
         else {
             return Ok(None);
         };
-        if now_ms < passport.serial.saturating_add(RENEWAL_AGE_MIN_MS) {
+        let is_ours = signer == authority.key().id();
+        if is_ours && now_ms < passport.serial.saturating_add(RENEWAL_AGE_MIN_MS) {
             return Ok(None);
+        }
+        if !is_ours && !self.load_register()?.knows(passport.key_id()) {
+            let who = Who::Node(node);
+            return Err(HomeError::Nobody { who });
         }
         let terms = NodeTerms {
             node,
@@ -143,24 +152,12 @@ impl Home {
     /// Takes renewed papers in, for the key that this home has.
     ///
     /// # Errors
-    /// They are for another key or from another authority, or are no newer; or the file cannot be
-    /// written. Nothing was changed.
+    /// They are for another key or from an authority that did not follow this node's, or are no
+    /// newer; or the file cannot be written. Nothing was changed.
     pub fn take_renewed(&self, credentials: Credentials) -> Result<Identity, HomeError> {
         let path = self.path().to_owned();
         let old = self.identity()?.ok_or(HomeError::NoAuthority { path })?;
-        let renewed = Identity::new(
-            old.key.clone(),
-            credentials,
-            old.ca.clone(),
-            old.authority.clone(),
-        )?;
-        let same = renewed.node == old.node && renewed.swarm() == old.swarm();
-        if !same || renewed.passport.serial <= old.passport.serial {
-            return Err(HomeError::Making(skep_identity::IdentityError::Refused {
-                what: "renewed passport",
-                refusal: skep_packet::Refusal::ExpiredSigner,
-            }));
-        }
+        let renewed = old.renewed(credentials, &self.lineage(&old)?)?;
         write_secret(&self.path().join("identity"), &renewed.to_bytes()?)?;
         Ok(renewed)
     }
@@ -180,7 +177,8 @@ impl Home {
                 authority.key().public(),
                 skep_identity::PASSPORT_BYTES_MAX,
             );
-            register.issued(&passport.expect("the authority signed it just now"));
+            let passport = passport.expect("the authority signed it just now");
+            register.issued(&passport, signed.signer);
         }
         self.save_register(&register)
     }

@@ -205,7 +205,7 @@ fn the_authority_comes_back_from_its_backup() {
 
     // It knows whom the lost one let in, and can shut that out.
     let revoked = fresh.revoke(&Who::Node(lost.node.clone()), NOW_MS).unwrap();
-    assert!(keyring.revoke(&revoked[0]).unwrap().is_some());
+    assert!(keyring.revoke(&revoked[0], NOW_MS).unwrap().is_some());
     assert!(
         fresh
             .import_authority(&text, PASSPHRASE, None, &[])

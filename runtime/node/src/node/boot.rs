@@ -85,7 +85,7 @@ pub(super) struct Base {
     pub(super) fatal: mpsc::Sender<Ending>,
     /// Told when a person wants new papers now.
     pub(super) renew: Arc<Notify>,
-    metrics: Arc<Metrics>,
+    pub(super) metrics: Arc<Metrics>,
     roles: Arc<ArcSwap<RoleIndex>>,
     statuses: Arc<Statuses>,
     /// The directive that runs, and the audit log, until the steward takes them.

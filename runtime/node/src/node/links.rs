@@ -6,16 +6,16 @@ use std::{
 };
 
 use arc_swap::ArcSwap;
-use skep_identity::{Identity, Keyring, Opener, PeerHint, Renewal, Sealer};
+use skep_identity::{Identity, Keyring, Lineage, Opener, PeerHint, Renewal, Sealer};
 use skep_mesh::{Mesh, MeshConfig, MeshError, MeshEvent, MeshEvents};
-use skep_packet::{Frame, NodeId, Signed, decode, limits::PACKET_BYTES_MAX};
+use skep_packet::{Frame, Hello, NodeId, Refusal, Signed, decode, limits::PACKET_BYTES_MAX};
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::sleep_until,
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Ending, SWARM_PORT, boot::Base, outward};
+use super::{Ending, SWARM_PORT, boot::Base, outward, succession};
 use crate::{
     door::{Keys, NodeDoor},
     signer::Signer,
@@ -71,7 +71,12 @@ impl Links {
             listening.dials_only = dials_only;
         });
         tracing::info!(%address, dials_only, node = %self.base.me.node, swarm = %self.base.me.swarm, "listening");
-        let renewal = Renewal::new(&identity.passport);
+        let lineage = keyring.lineage().clone();
+        let mut renewal = Renewal::new(&identity.passport);
+        if self.is_outdated(&lineage) {
+            renewal.ask_now();
+        }
+        self.check_own(&lineage);
         let (passed_on, papers) = mpsc::channel(PAPERS_QUEUE_MAX);
         let mut seat = self.seat(identity, keyring, mesh.clone(), told, dials_only, passed_on)?;
         seat.known = known;
@@ -82,7 +87,7 @@ impl Links {
         self.bound.send_replace(Some(address));
         let stop = self.stop.clone();
         if stop
-            .run_until_cancelled(self.pass_on(events, papers, renewal))
+            .run_until_cancelled(self.pass_on(events, papers, &mesh, renewal, lineage))
             .await
             .is_none()
         {
@@ -129,11 +134,23 @@ impl Links {
     ) -> Result<(Mesh, MeshEvents), String> {
         let keyring = Arc::new(ArcSwap::from_pointee(keyring.clone()));
         let default = SocketAddr::from((Ipv4Addr::LOCALHOST, SWARM_PORT));
+        let now_ms = self.base.clock.now().unix_ms;
         let bind = |listen: SocketAddr| {
             let (keyring, clock) = (keyring.clone(), self.base.clock);
-            let gate = move |passport: &Signed| keyring.load().check(passport, clock.now().unix_ms);
+            let trust = keyring.load().lineage().trust(&identity.ca, now_ms);
+            let gate = move |hello: &Hello| {
+                let Hello {
+                    passport,
+                    successions,
+                    ..
+                } = hello;
+                keyring
+                    .load()
+                    .judge(passport, successions, clock.now().unix_ms)
+            };
             let config = MeshConfig::new(identity, self.base.me.boot, listen, Arc::new(gate));
             Mesh::bind(MeshConfig {
+                trust,
                 accepts: !dials_only,
                 ..config
             })
@@ -202,8 +219,10 @@ impl Links {
 
     /// Whom to believe, and whom no longer: a revoked node must not get in while this one boots.
     fn keyring(&self, identity: &Identity) -> Result<Keyring, String> {
-        let mut keyring = identity.keyring();
         let text = |error: &dyn std::error::Error| skep_agent::one_line(error);
+        let lineage = self.base.config.home.lineage(identity);
+        let mut keyring = Keyring::of(lineage.map_err(|error| text(&error))?);
+        let now_ms = self.base.clock.now().unix_ms;
         let stored = self.base.store.rows(Table::Revocations);
         let stored = stored.map_err(|error| text(&error))?;
         let stored = stored
@@ -212,8 +231,12 @@ impl Links {
         let made = self.base.config.home.revocations();
         let made = made.map_err(|error| text(&error))?;
         for signed in stored.chain(made) {
-            if let Err(reason) = keyring.revoke(&signed) {
-                tracing::warn!(reason = reason.name(), "a kept revocation is no good");
+            match keyring.revoke(&signed, now_ms) {
+                // What an authority took back that no longer counts was nobody's but its own.
+                Ok(_) | Err(Refusal::ExpiredSigner) => {}
+                Err(reason) => {
+                    tracing::warn!(reason = reason.name(), "a kept revocation is no good");
+                }
             }
         }
         Ok(keyring)
@@ -248,10 +271,19 @@ impl Links {
         &self,
         mut events: MeshEvents,
         mut papers: mpsc::Receiver<(NodeId, Frame)>,
+        mesh: &Mesh,
         mut renewal: Renewal,
+        mut lineage: Lineage,
     ) {
+        let mut end_ms = lineage.next_end_ms(self.base.clock.now().unix_ms);
         loop {
-            let wake = renewal.next_wake(self.base.clock.now());
+            let now = self.base.clock.now();
+            if end_ms.is_some_and(|end_ms| now.unix_ms > end_ms) {
+                self.overlap_ended(mesh, &lineage).await;
+            }
+            end_ms = lineage.next_end_ms(now.unix_ms);
+            let end = end_ms.map(|end_ms| succession::wake(now, end_ms));
+            let wake = end.into_iter().fold(renewal.next_wake(now), u64::min);
             let event = tokio::select! {
                 event = events.recv() => event,
                 () = sleep_until(self.base.clock.at(wake)) => {
@@ -261,6 +293,7 @@ impl Links {
                     continue;
                 }
                 () = self.base.renew.notified() => {
+                    self.follow_home(mesh, &mut lineage).await;
                     renewal.ask_now();
                     continue;
                 }
@@ -270,26 +303,42 @@ impl Links {
                 }
             };
             let Some(event) = event else { return };
-            match event {
-                MeshEvent::Join {
-                    remote,
-                    request,
-                    reply,
-                } => {
-                    tracing::info!(%remote, "a host asks to join");
-                    self.join(request.to_vec(), reply);
-                }
-                MeshEvent::Frame {
-                    peer,
-                    frame: frame @ (Frame::Renew | Frame::Renewed { .. }),
-                    ..
-                } => self.about_papers(peer, frame, &mut renewal).await,
-                event => {
-                    self.base
-                        .switch
-                        .tell(Input::Seat(SeatInput::Mesh(event)))
-                        .await;
-                }
+            if let Some((from, told)) = successions(&event)
+                && self.follow(mesh, &mut lineage, Some(from), told).await
+                && self.is_outdated(&lineage)
+            {
+                renewal.ask_now();
+            }
+            self.event(event, &mut renewal).await;
+        }
+    }
+
+    /// Answers what is for the links, and hands the rest to the switch.
+    async fn event(&self, event: MeshEvent, renewal: &mut Renewal) {
+        match event {
+            MeshEvent::Join {
+                remote,
+                request,
+                reply,
+            } => {
+                tracing::info!(%remote, "a host asks to join");
+                self.join(request.to_vec(), reply);
+            }
+            // Read already.
+            MeshEvent::Frame {
+                frame: Frame::Successions(_),
+                ..
+            } => {}
+            MeshEvent::Frame {
+                peer,
+                frame: frame @ (Frame::Renew | Frame::Renewed { .. }),
+                ..
+            } => self.about_papers(peer, frame, renewal).await,
+            event => {
+                self.base
+                    .switch
+                    .tell(Input::Seat(SeatInput::Mesh(event)))
+                    .await;
             }
         }
     }
@@ -323,5 +372,18 @@ impl Links {
                 addresses: node.addresses,
             })
             .collect()
+    }
+}
+
+/// What an event tells of authorities that follow each other, and who tells it.
+fn successions(event: &MeshEvent) -> Option<(&NodeId, &[Signed])> {
+    match event {
+        MeshEvent::Up { peer, hello, .. } => Some((peer, &hello.successions)),
+        MeshEvent::Frame {
+            peer,
+            frame: Frame::Successions(told),
+            ..
+        } => Some((peer, told)),
+        _ => None,
     }
 }

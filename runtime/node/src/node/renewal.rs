@@ -6,7 +6,7 @@ use std::{
 };
 
 use skep_identity::{Credentials, Passport, Renewal};
-use skep_packet::{Frame, NodeId};
+use skep_packet::{Frame, KeyId, NodeId};
 use tokio::sync::oneshot;
 
 use super::links::Links;
@@ -53,7 +53,9 @@ impl Links {
         let Some(keys) = self.base.keys.load_full() else {
             return;
         };
-        let papers = self.issue(keys.identity.passport.clone(), Vec::new());
+        let identity = &keys.identity;
+        let (passport, signer) = (&identity.passport, identity.credentials.passport.signer);
+        let papers = self.issue(passport.clone(), signer, Vec::new());
         if let Some(papers) = papers.await
             && let Some(next) = self.take_papers(papers).await
         {
@@ -80,13 +82,18 @@ impl Links {
     }
 
     /// Has the authority sign, on a thread of its own.
-    async fn issue(&self, passport: Passport, addresses: Vec<IpAddr>) -> Option<Credentials> {
+    async fn issue(
+        &self,
+        passport: Passport,
+        signer: KeyId,
+        addresses: Vec<IpAddr>,
+    ) -> Option<Credentials> {
         let (home, now_ms) = (self.base.config.home.clone(), self.base.clock.now().unix_ms);
         let node = passport.node()?.clone();
         let made = self
             .base
             .tasks
-            .spawn_blocking(move || home.renew(&passport, addresses, now_ms));
+            .spawn_blocking(move || home.renew(&passport, signer, addresses, now_ms));
         match made.await.ok()? {
             Ok(credentials) => {
                 let made = credentials.is_some();
@@ -104,11 +111,18 @@ impl Links {
     /// Makes papers for a node. It holds up the mesh's events for the two signatures of it, so a
     /// node gets none before the old ones are [`RENEWAL_AGE_MIN_MS`](crate::home::RENEWAL_AGE_MIN_MS) old.
     async fn make_papers(&self, peer: NodeId) {
+        let now_ms = self.base.clock.now().unix_ms;
         let known = self.base.keys.load_full();
-        let known = known.and_then(|keys| keys.keyring.load().node(&peer).cloned());
+        let known = known.and_then(|keys| {
+            let keyring = keys.keyring.load();
+            let known = keyring.node(&peer)?;
+            let standing = keyring.lineage().standing(known.signed.signer, now_ms);
+            standing.is_ok().then(|| known.clone())
+        });
         let Some(known) = known else { return };
         let addresses = self.addresses(&peer).iter().map(SocketAddr::ip).collect();
-        let Some(papers) = self.issue(known.passport.clone(), addresses).await else {
+        let (passport, signer) = (known.passport.clone(), known.signed.signer);
+        let Some(papers) = self.issue(passport, signer, addresses).await else {
             return;
         };
         let frame = Frame::Renewed {
@@ -126,7 +140,8 @@ impl Links {
         found.map(|node| node.addresses).unwrap_or_default()
     }
 
-    /// Takes in papers that somebody sent: only the authority's, for this node's key, and newer.
+    /// Takes in papers that somebody sent: only the authority's or its successor's, for this node's
+    /// key, and newer.
     async fn take_papers(&self, credentials: Credentials) -> Option<Renewal> {
         let home = self.base.config.home.clone();
         let taken = self

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, sync::Arc};
 use arc_swap::ArcSwap;
 use skep_identity::{Identity, Keyring, Opener, Sealer};
 use skep_mesh::{CloseReason, DownReason, Mesh, MeshEvent};
-use skep_packet::{Frame, Hello, Lane, NodeId, Signed, WirePacket, encode_into};
+use skep_packet::{Frame, Hello, Lane, NodeId, Refusal, Signed, WirePacket, encode_into};
 use skep_swarm::{
     asks::AskInput,
     delivery, membership,
@@ -55,6 +55,13 @@ pub(crate) enum SeatInput {
     Renewed(Box<Identity>),
     /// The links have something to say to another node.
     Say(Say),
+    /// The swarm has a new authority; it was written down. `from` is the peer that told it.
+    Followed {
+        from: Option<NodeId>,
+        told: Vec<Signed>,
+    },
+    /// The time of an older authority is over.
+    OverlapEnded,
 }
 
 /// What this node itself says to another one, over whatever way there is.
@@ -80,6 +87,8 @@ impl Switch {
             SeatInput::Revocations(signed) => self.revocations(None, &signed),
             SeatInput::Renewed(identity) => self.renewed(*identity),
             SeatInput::Say(say) => self.say(say),
+            SeatInput::Followed { from, told } => self.followed(from.as_ref(), &told),
+            SeatInput::OverlapEnded => self.overlap_ended(),
         }
     }
 
@@ -104,8 +113,11 @@ impl Switch {
             if let Some(passport) = passport
                 && let Err(reason) = seat.keyring.admit(&passport, now.unix_ms)
             {
-                tracing::info!(%node, reason = reason.name(), "enrolled node no longer counts");
-                continue;
+                tracing::info!(%node, reason = reason.name(), "an enrolled node's papers ended");
+                // It may have new ones by now: those that are kept are the first that were seen.
+                if reason == Refusal::RevokedSigner {
+                    continue;
+                }
             }
             // Of one that is known by its address alone a revocation tells.
             if seat.keyring.is_shut_out(&node) {
@@ -145,6 +157,7 @@ impl Switch {
                 ..
             } => {
                 tracing::info!(node = %peer, %remote, "connected");
+                self.view.set_left_behind(None);
                 self.peer_up(&peer, &hello);
             }
             MeshEvent::Down { peer, reason, .. } => {
@@ -174,8 +187,12 @@ impl Switch {
             MeshEvent::DialFailed {
                 peer,
                 attempts,
+                is_stranger,
                 error,
             } => {
+                if is_stranger && attempts == 1 {
+                    self.stranger(&peer);
+                }
                 tracing::debug!(node = %peer, attempts, error, "node could not be reached");
             }
             _ => {}
@@ -234,7 +251,7 @@ impl Switch {
             }
             Frame::Revocations(signed) => self.revocations(Some(&peer), &signed),
             // The links answer these themselves.
-            Frame::Hello(_) | Frame::Renew | Frame::Renewed { .. } => {
+            Frame::Hello(_) | Frame::Renew | Frame::Renewed { .. } | Frame::Successions(_) => {
                 tracing::debug!(node = %peer, ?lane, "frame without a use here");
             }
         }

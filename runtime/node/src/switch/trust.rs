@@ -1,4 +1,4 @@
-//! Whom this node no longer believes, and its own renewed papers.
+//! Whom this node no longer believes, which authority it believes, and its own renewed papers.
 
 use skep_identity::{Identity, Revoked};
 use skep_mesh::CloseReason;
@@ -15,10 +15,10 @@ impl Switch {
     /// Takes in revocations, each believed for the authority's signature only, and passes on what
     /// was new here. `from` is the peer that told them; none for this host's own.
     pub(super) fn revocations(&mut self, from: Option<&NodeId>, told: &[Signed]) {
-        let mut news = Vec::new();
+        let (mut news, now_ms) = (Vec::new(), self.now().unix_ms);
         for signed in told.iter().take(REVOCATIONS_PER_FRAME_MAX) {
             let Some(seat) = &mut self.seat else { return };
-            match seat.keyring.revoke(signed) {
+            match seat.keyring.revoke(signed, now_ms) {
                 Ok(Some(revoked)) => {
                     self.revoked(&revoked, signed);
                     news.push(signed.clone());
@@ -69,10 +69,63 @@ impl Switch {
     /// Tells a peer that just connected all that was ever taken back.
     pub(super) fn tell_revocations(&mut self, peer: &NodeId) {
         let Some(seat) = &self.seat else { return };
-        let all: Vec<Signed> = seat.keyring.revocations().cloned().collect();
+        let now_ms = self.clock.now().unix_ms;
+        let all: Vec<Signed> = seat.keyring.revocations(now_ms).cloned().collect();
         for part in all.chunks(REVOCATIONS_PER_FRAME_MAX) {
             self.send_frame(peer, Lane::Control, Frame::Revocations(part.to_vec()));
         }
+    }
+
+    /// The swarm has a new authority: papers of it are believed from now on, and everyone who is
+    /// connected hears of it. Who connects later hears of it in the hello.
+    pub(super) fn followed(&mut self, from: Option<&NodeId>, told: &[Signed]) {
+        let now_ms = self.now().unix_ms;
+        let Some(seat) = &mut self.seat else { return };
+        for signed in told {
+            if let Err(reason) = seat.keyring.follow(signed, now_ms) {
+                tracing::warn!(reason = reason.name(), "succession refused");
+            }
+        }
+        let peers = seat.mesh.peers();
+        self.publish_keyring();
+        for peer in peers.iter().filter(|peer| from != Some(*peer)) {
+            let frame = Frame::Successions(told.to_vec());
+            self.send_frame(peer, Lane::Control, frame);
+        }
+    }
+
+    /// An older authority no longer counts: peers that have no papers of a newer one are cut.
+    pub(super) fn overlap_ended(&mut self) {
+        let now_ms = self.now().unix_ms;
+        let Some(seat) = &self.seat else { return };
+        let counts = |node: &NodeId| {
+            let peer = seat.keyring.node(node);
+            peer.is_some_and(|peer| seat.keyring.signer(peer.passport.key_id(), now_ms).is_ok())
+        };
+        for node in seat.mesh.peers().iter().filter(|node| !counts(node)) {
+            tracing::warn!(%node, "its papers no longer count");
+            seat.mesh.close(node, CloseReason::Refused);
+        }
+        self.tell_enrolled();
+    }
+
+    /// A node that was dialled has papers of an authority that is not known here. If it is the only
+    /// one there is, this node was away while the authority was replaced.
+    pub(super) fn stranger(&self, node: &NodeId) {
+        let is_alone = self
+            .seat
+            .as_ref()
+            .is_none_or(|seat| seat.mesh.peers().is_empty());
+        if !is_alone {
+            return tracing::warn!(%node, "it has papers of an authority that is not known here: it may have to join again");
+        }
+        let text = format!(
+            "{node} has papers of an authority that this node does not know: if the authority was \
+             replaced while this node was away, run `skep invite` where it is, and the \
+             `skep join` line here"
+        );
+        tracing::error!("{text}");
+        self.view.set_left_behind(Some(text));
     }
 
     /// This node has new papers: new connections show them, and the swarm gets them with the next

@@ -28,6 +28,8 @@ struct Shown {
     clocks: BTreeMap<NodeId, i64>,
     outbox: BTreeMap<String, u64>,
     dead_letters: BTreeMap<(String, &'static str), u64>,
+    /// Why this node has no place in its swarm any more, and what to do.
+    left_behind: Option<String>,
 }
 
 impl View {
@@ -38,6 +40,7 @@ impl View {
             clocks: BTreeMap::new(),
             outbox: BTreeMap::new(),
             dead_letters: BTreeMap::new(),
+            left_behind: None,
         };
         Self {
             roles,
@@ -47,6 +50,14 @@ impl View {
 
     fn shown(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn set_left_behind(&self, why: Option<String>) {
+        self.shown().left_behind = why;
+    }
+
+    pub(crate) fn left_behind(&self) -> Option<String> {
+        self.shown().left_behind.clone()
     }
 
     pub(super) fn set_own(&self, own: Descriptor) {

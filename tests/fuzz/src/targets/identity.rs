@@ -14,9 +14,9 @@ use std::{
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use skep_identity::{
-    Authority, Identity, Invite, InviteId, JoinRequest, Keyring, LoginTerms, NodeTerms,
-    PASSPORT_BYTES_MAX, Passport, PrivateKey, PublicKey, Purpose, RequestProof, Sealer, Session,
-    check_request,
+    Authority, Identity, Invite, InviteId, JoinRequest, Keyring, Lineage, LoginTerms, NodeTerms,
+    PASSPORT_BYTES_MAX, Passport, PrivateKey, PublicKey, Purpose, RequestProof,
+    SUCCESSION_BYTES_MAX, Sealer, Session, check_request,
 };
 use skep_packet::{
     Batch, BootId, Lane, Level, NodeId, Now, Packet, SealHeader, Signed, SwarmId, Token,
@@ -40,9 +40,18 @@ pub(super) const PASSPORT: Target = Target {
     name: "passport",
     room: "runtime/identity",
     bytes_max: 4096,
-    words: &["Node", "Operator", "*", "a", "admin"],
+    words: &["Node", "Operator", "*", "a", "admin", "hive.*@cmd_x"],
     plant: passports,
     run: passport,
+};
+
+pub(super) const SUCCESSION: Target = Target {
+    name: "succession",
+    room: "runtime/identity",
+    bytes_max: 8192,
+    words: &["skep"],
+    plant: successions,
+    run: succession,
 };
 
 pub(super) const REQUEST: Target = Target {
@@ -124,6 +133,42 @@ fn passport(bytes: &[u8]) -> Outcome {
     }
 }
 
+fn succession(bytes: &[u8]) -> Outcome {
+    let signed: Signed = match decode(bytes, 2 * SUCCESSION_BYTES_MAX) {
+        Ok(signed) => signed,
+        Err(error) => return words_of(&error),
+    };
+    let mut lineage = world().keyring.lineage().clone();
+    let before = lineage.current().id();
+    let outcome = match lineage.follow(&signed, NOW_MS) {
+        Ok(_) => {
+            assert!(
+                world().successions.contains(&signed.body),
+                "an authority that nobody named is believed"
+            );
+            "believed".to_owned()
+        }
+        Err(refusal) => {
+            assert_eq!(lineage.current().id(), before, "what was refused counts");
+            refusal.name().to_owned()
+        }
+    };
+    let roots = lineage.trust(&Bytes::new(), NOW_MS).roots.len();
+    // Where the authority was followed already, nothing else comes to count.
+    let mut later = world().followed.clone();
+    let after = later.current().id();
+    let again = match later.follow(&signed, NOW_MS) {
+        Ok(_) => "known",
+        Err(refusal) => refusal.name(),
+    };
+    assert_eq!(
+        later.current().id(),
+        after,
+        "an authority is followed twice"
+    );
+    format!("{outcome} {roots} {again}")
+}
+
 fn request(bytes: &[u8]) -> Outcome {
     let token = Token::new("t").expect("a token");
     let service = SERVICE.parse().expect("a role");
@@ -174,6 +219,9 @@ pub(super) struct World {
     pub(super) keyring: Keyring,
     packets: HashSet<Bytes>,
     passports: HashSet<Bytes>,
+    successions: HashSet<Bytes>,
+    /// What a node knows that heard of the first succession.
+    followed: Lineage,
     requests: HashSet<Bytes>,
     joins: HashSet<Bytes>,
 }
@@ -197,17 +245,28 @@ pub(super) fn world() -> &'static World {
         let batches = genuine(&PROOF)
             .into_iter()
             .filter_map(|bytes| decode::<Batch>(&bytes, usize::MAX).ok());
-        let signed = genuine(&PASSPORT)
-            .into_iter()
-            .filter_map(|bytes| decode::<Signed>(&bytes, usize::MAX).ok());
+        let signed = |target| {
+            let read = |bytes: Bytes| decode::<Signed>(&bytes, usize::MAX).ok();
+            let found = genuine(target).into_iter().filter_map(read);
+            found.map(|signed| signed.body).collect()
+        };
         let packets = batches.flat_map(|batch| {
             let packets = batch.packets.iter().map(Bytes::copy_from_slice);
             packets.collect::<Vec<_>>()
         });
+        let first = genuine(&SUCCESSION).into_iter().next();
+        let first = first.and_then(|bytes| decode::<Signed>(&bytes, usize::MAX).ok());
+        let mut followed = keyring.lineage().clone();
+        if let Some(first) = first {
+            let is_good = followed.follow(&first, NOW_MS);
+            assert_eq!(is_good, Ok(true), "the world's succession is good");
+        }
         World {
+            followed,
             keyring,
             packets: packets.collect(),
-            passports: signed.map(|signed| signed.body).collect(),
+            passports: signed(&PASSPORT),
+            successions: signed(&SUCCESSION),
             requests: genuine(&REQUEST).into_iter().collect(),
             joins: genuine(&JOIN).into_iter().collect(),
         }
@@ -236,6 +295,8 @@ struct Minted {
     b: Identity,
     operator: PrivateKey,
     papers: Signed,
+    /// The same person's, limited to some handlers.
+    limited: Signed,
 }
 
 fn key() -> PrivateKey {
@@ -251,15 +312,18 @@ fn minted() -> &'static Minted {
             Identity::mint(&authority, key(), &terms, NOW_MS).expect("an identity")
         };
         let (a, b, operator) = (node("a"), node("b"), key());
-        let papers = authority.admit_operator(
-            &skep_identity::OperatorTerms::any("ann", Level::Admin),
-            operator.public(),
-            NOW_MS,
-        );
+        let any = skep_identity::OperatorTerms::any("ann", Level::Admin);
+        let papers = authority.admit_operator(&any, operator.public(), NOW_MS);
+        let some = skep_identity::OperatorTerms {
+            only: "logwatch.*,hive.oracle@cmd_msg_prompt".parse().ok(),
+            ..any
+        };
+        let limited = authority.admit_operator(&some, operator.public(), NOW_MS);
         Minted {
             a,
             b,
             papers: papers.expect("a passport"),
+            limited: limited.expect("a passport"),
             operator,
             authority,
         }
@@ -348,10 +412,26 @@ fn passports() -> Vec<Plant> {
         ("a", &minted.a.credentials.passport),
         ("b", &minted.b.credentials.passport),
         ("operator", &minted.papers),
+        ("limited", &minted.limited),
     ];
     let plant =
         |(name, signed): (&str, &Signed)| (format!("{GENUINE}{name}"), encode(signed).to_vec());
     all.into_iter().map(plant).collect()
+}
+
+/// The authority is followed by another one, and then by a rival of that.
+fn successions() -> Vec<Plant> {
+    let day_ms = 24 * 3_600_000;
+    let followed = |now_ms| {
+        let next = minted().authority.hand_over(key(), day_ms, now_ms);
+        let next = next.expect("a successor");
+        encode(&next.successions()[0]).to_vec()
+    };
+    vec![
+        (format!("{GENUINE}1"), followed(NOW_MS)),
+        (format!("{GENUINE}rival"), followed(NOW_MS + 1)),
+        ("over".to_owned(), followed(NOW_MS - 9 * day_ms)),
+    ]
 }
 
 fn requests() -> Vec<Plant> {

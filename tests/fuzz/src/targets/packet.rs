@@ -41,6 +41,7 @@ pub(super) const FRAME: Target = Target {
         "Want",
         "Descriptors",
         "Revocations",
+        "Successions",
         "Renew",
         "Renewed",
         "Batch",
@@ -191,6 +192,10 @@ fn frames() -> Vec<(&'static str, Frame)> {
             "revocations",
             Frame::Revocations(vec![signed(b"revocation")]),
         ),
+        (
+            "successions",
+            Frame::Successions(vec![signed(b"succession")]),
+        ),
         ("batch", Frame::Batch(batch())),
         (
             "relay",
@@ -218,6 +223,7 @@ fn hello(boot: BootId) -> Frame {
             ([10, 0, 0, 1], 7400).into(),
             ([0x2001, 0xdb8, 0, 0, 0, 0, 0, 1], 7400).into(),
         ],
+        successions: vec![signed(b"succession")],
     })
 }
 

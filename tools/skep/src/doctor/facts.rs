@@ -53,6 +53,8 @@ pub(crate) enum Papers {
     Whole {
         not_before_ms: u64,
         not_after_ms: u64,
+        /// Until when they count, where another authority has replaced the one that signed them.
+        replaced_ms: Option<u64>,
         /// Why TLS would not believe the certificate now.
         certificate: Option<String>,
         /// Whether this home can make new ones by itself.

@@ -4,7 +4,10 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
 use serde_json::{Value, json};
-use skep_identity::{AuditEntry, AuditError, AuditEvent, AuditHead, Keyring, OperatorIdentity};
+use skep_identity::{
+    AuditEntry, AuditError, AuditEvent, AuditHead, Keyring, Lineage, OperatorIdentity,
+};
+use skep_node::home::Home;
 use skep_packet::{Hash, NodeId};
 use skep_protocol::steward::{AuditPart, Deed, StewardOrder, role_of};
 
@@ -12,7 +15,7 @@ use crate::{
     cli::{Globals, OutputFormat},
     client::{Access, Session, ask_one},
     failure::{Failure, Kind},
-    output,
+    output, places,
 };
 
 /// See what operators changed on a running node
@@ -76,7 +79,11 @@ impl Audit {
             Verb::List(place) => (place, None, true),
         };
         let access = Access::find(globals).await?;
-        let keyring = Keyring::new(access.bundle.swarm, access.bundle.authority.clone());
+        let (swarm, authority) = (access.bundle.swarm, access.bundle.authority.clone());
+        // Entries of before a rotation were signed under the authority of then.
+        let kept = Home::at(&places::home_path(globals)?).successions();
+        let lineage = Lineage::restore(swarm, authority, &kept.unwrap_or_default());
+        let keyring = Keyring::of(lineage);
         let mut session = Session::open(access).await?;
         let node = place.node.unwrap_or_else(|| session.node().clone());
         let log = fetch(&mut session, node, &keyring, earlier, globals).await;

@@ -1,5 +1,8 @@
 //! `skep authority`.
 
+mod rotate;
+mod show;
+
 use std::{
     fs,
     io::{self, BufRead, IsTerminal, Read},
@@ -24,7 +27,7 @@ use crate::{
 /// Longest passphrase, in bytes.
 const PASSPHRASE_BYTES_MAX: u64 = 4096;
 
-/// Back up the key that lets others in, and bring it back
+/// The key that lets others in: show it, back it up, bring it back, replace it
 #[derive(Debug, Args)]
 pub(crate) struct Authority {
     #[command(subcommand)]
@@ -51,6 +54,28 @@ Examples:
   skep authority import swarm.backup
   skep authority import swarm.backup --name web-9 --peer web-2@10.0.0.2:7400")]
     Import(Import),
+    /// Replace the authority's key; for a while both count
+    ///
+    /// Makes a new key here, at once. Every node that hears of it within the overlap believes both,
+    /// and gets papers of the new one by itself. After the overlap nothing counts that the old one
+    /// signed. A node that was away all that time joins again: it keeps its name, its key and its
+    /// store. People need a new bundle each.
+    ///
+    /// The old key is written over. Backups of it are worth nothing after the overlap, and until
+    /// then as much as the swarm: make a new one, and destroy them.
+    #[command(after_help = "\
+Examples:
+  skep authority rotate --dry-run
+  skep authority rotate
+  skep authority rotate --overlap 1h      # somebody else may have the old key
+  skep authority export --out swarm.backup")]
+    Rotate(rotate::Rotate),
+    /// Show whose word counts here, until when, and who still has papers of the one before
+    #[command(after_help = "\
+Examples:
+  skep authority show
+  skep authority show --format json")]
+    Show,
 }
 
 #[derive(Debug, Args)]
@@ -79,10 +104,12 @@ struct Import {
 }
 
 impl Authority {
-    pub(crate) fn run(self, globals: &Globals) -> Result<(), Failure> {
+    pub(crate) async fn run(self, globals: &Globals) -> Result<(), Failure> {
         match self.deed {
             Deed::Export(export) => export.run(globals),
             Deed::Import(import) => import.run(globals),
+            Deed::Rotate(rotate) => rotate.run(globals).await,
+            Deed::Show => show::run(globals),
         }
     }
 }

@@ -9,8 +9,7 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 use skep_identity::{
-    Identity, OperatorBundle, PASSPORT_BYTES_MAX, Passport, PublicKey, Purpose, open_object,
-    server_name,
+    Identity, OperatorBundle, PASSPORT_BYTES_MAX, Passport, Purpose, open_object, server_name,
 };
 use skep_node::{home::Home, store};
 
@@ -22,6 +21,7 @@ const SECRETS: &[&str] = &[
     "authority",
     "operator",
     "register",
+    "successions",
     "invites",
     "store.redb",
 ];
@@ -53,11 +53,18 @@ pub(super) fn papers(home: &Home, now_ms: u64) -> Papers {
     Papers::Whole {
         not_before_ms: identity.passport.not_before_ms,
         not_after_ms: identity.passport.not_after_ms,
+        replaced_ms: replaced_ms(home, &identity),
         certificate: certificate(&identity, now_ms),
         is_authority: home.path().join("authority").exists(),
         has_members: home.path().join("enrolled").exists(),
-        operator: operator(home, &identity.authority),
+        operator: operator(home, &identity),
     }
+}
+
+/// Until when the authority of the node's papers counts, where another one has replaced it.
+fn replaced_ms(home: &Home, identity: &Identity) -> Option<u64> {
+    let lineage = home.lineage(identity).ok()?;
+    lineage.followed_ms(identity.authority.id())
 }
 
 /// Why TLS would not believe the node's certificate, asked of the library that would.
@@ -81,15 +88,21 @@ fn certificate(identity: &Identity, now_ms: u64) -> Option<String> {
     believed().err()
 }
 
-fn operator(home: &Home, authority: &PublicKey) -> Operator {
+fn operator(home: &Home, identity: &Identity) -> Operator {
     let bundle = match home.operator() {
         Ok(Some(bundle)) => bundle,
         Ok(None) => return Operator::None,
         Err(error) => return Operator::Broken(skep_agent::one_line(&error)),
     };
     let OperatorBundle { name, passport, .. } = bundle;
+    let lineage = match home.lineage(identity) {
+        Ok(lineage) => lineage,
+        Err(error) => return Operator::Broken(skep_agent::one_line(&error)),
+    };
+    let authority = lineage.authority(passport.signer, &identity.ca);
+    let authority = authority.map_or(identity.authority.clone(), |(key, _)| key);
     let opened =
-        open_object::<Passport>(Purpose::Passport, &passport, authority, PASSPORT_BYTES_MAX);
+        open_object::<Passport>(Purpose::Passport, &passport, &authority, PASSPORT_BYTES_MAX);
     match opened {
         Ok(passport) if passport.key_id() != bundle.key.id() => {
             Operator::Broken(format!("{name}'s key is not the one of its passport"))

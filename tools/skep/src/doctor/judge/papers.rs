@@ -29,17 +29,37 @@ pub(super) fn judge(facts: &Facts) -> Vec<Finding> {
         )],
         Papers::Whole {
             not_after_ms,
+            replaced_ms,
             certificate,
             is_authority,
             operator,
             ..
         } => {
             let mut found = vec![passport(facts.now_ms, *not_after_ms, *is_authority)];
+            found.extend(replaced_ms.map(|end_ms| replaced(facts.now_ms, end_ms, *is_authority)));
             found.push(tls(certificate.as_deref()));
             found.extend(person(facts.now_ms, operator));
             found
         }
     }
+}
+
+/// Another authority has taken the place of the one that signed them.
+fn replaced(now_ms: u64, end_ms: u64, is_authority: bool) -> Finding {
+    let end = day(end_ms);
+    if is_authority {
+        let what = "it was replaced, and this node has papers of the one before".to_owned();
+        let cure = "start the node: it holds the new one, and renews its own";
+        return Finding::warning("authority", what, cure);
+    }
+    if now_ms > end_ms {
+        let what = format!("it was replaced: this node's papers counted until {end}");
+        return Finding::failure("authority", what, JOIN_AGAIN);
+    }
+    let what = format!("it was replaced: this node's papers count until {end}");
+    let cure = "`skep renew` while the node runs; it asks a node that holds the new one, which \
+                must be up";
+    Finding::warning("authority", what, cure)
 }
 
 fn passport(now_ms: u64, end_ms: u64, is_authority: bool) -> Finding {

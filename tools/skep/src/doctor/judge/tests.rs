@@ -93,6 +93,7 @@ fn whole() -> Papers {
     Papers::Whole {
         not_before_ms: NOW_MS - 5 * DAY_MS,
         not_after_ms: NOW_MS + 25 * DAY_MS,
+        replaced_ms: None,
         certificate: None,
         is_authority: false,
         has_members: true,
@@ -166,6 +167,35 @@ fn a_host_where_much_is_wrong_is_told_all_of_it() {
         Some("may not be read"),
     )];
     insta::assert_snapshot!(text(&judge(&facts)));
+}
+
+#[test]
+fn papers_of_an_authority_that_was_replaced_are_told() {
+    let replaced = |until_ms: u64, held: bool| {
+        move |facts: &mut Facts| {
+            let Papers::Whole {
+                replaced_ms,
+                is_authority,
+                ..
+            } = &mut facts.papers
+            else {
+                panic!("no papers")
+            };
+            (*replaced_ms, *is_authority) = (Some(until_ms), held);
+        }
+    };
+    check(
+        replaced(NOW_MS + DAY_MS, false),
+        &[("authority", Warning, "skep renew")],
+    );
+    check(
+        replaced(NOW_MS - DAY_MS, false),
+        &[("authority", Failure, "skep invite")],
+    );
+    check(
+        replaced(NOW_MS - DAY_MS, true),
+        &[("authority", Warning, "start the node")],
+    );
 }
 
 #[test]
