@@ -8,7 +8,7 @@ use skep_tests_e2e::{Model, Network, Relay, Swarm, documents};
 
 /// What reading a digest and writing a report may take a small model on one thread of a busy
 /// machine; the bound of its question too.
-const ORACLE_TIMEOUT_S: u64 = 240;
+const ORACLE_TIMEOUT_S: u64 = 400;
 
 /// What a client of the model's own host sees; curl is not on every machine, Python is where the
 /// model is.
