@@ -26,6 +26,8 @@ enum Name {
     Peers,
     /// What each of 100,000 open questions takes, and how late their deadlines fire
     Asks,
+    /// From the start of a node to its first answer, with a store of 200 MB and with an empty one
+    Boot,
     /// Memory, CPU time and wake-ups of a node with seven agents to which nothing happens
     Idle,
     /// Lines of sshd, httpd and mail logs per CPU-second, against logwatch and GoAccess
@@ -51,6 +53,7 @@ pub(crate) fn run(args: &BenchArgs) -> Result<()> {
             "--",
             "lookup",
         ]),
+        Name::Boot => node(&["boot"]),
         Name::Idle => idle::run(),
         Name::Digest => digest::run(),
         Name::Detect => detect::run(),

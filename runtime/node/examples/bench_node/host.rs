@@ -43,7 +43,7 @@ impl Receiver {
 pub(crate) async fn first(home: &Path) -> Fallible<Node> {
     let home = Home::open(home)?;
     home.found(Some(NodeId::new("n1")?))?;
-    start(home).await
+    listening(home).await
 }
 
 /// Invites a second host, and starts its node in a process of its own.
@@ -66,7 +66,7 @@ pub(crate) async fn join(path: &Path, first: &Path, clock: Clock) -> Fallible<Re
 /// The receiving process: a node until standard input ends.
 pub(crate) fn receive(home: &Path) -> Fallible<()> {
     skep_node::runtime()?.block_on(async {
-        let node = start(Home::open(home)?).await?;
+        let node = listening(Home::open(home)?).await?;
         let ended = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
         ended.await??;
         node.stop().await;
@@ -74,8 +74,16 @@ pub(crate) fn receive(home: &Path) -> Fallible<()> {
     })
 }
 
-async fn start(home: Home) -> Fallible<Node> {
-    let node = Node::start(NodeConfig {
+/// Starts the node of a home, and waits until it listens.
+async fn listening(home: Home) -> Fallible<Node> {
+    let node = start(home)?;
+    node.listening().await.ok_or("the node does not listen")?;
+    Ok(node)
+}
+
+/// Starts the node of a home.
+pub(crate) fn start(home: Home) -> Fallible<Node> {
+    Ok(Node::start(NodeConfig {
         home,
         plan: plan()?,
         directive: "bench".to_owned(),
@@ -87,9 +95,7 @@ async fn start(home: Home) -> Fallible<Node> {
         dials_only: false,
         program: "bench".to_owned(),
         settings: NodeSettings::default(),
-    })?;
-    node.listening().await.ok_or("the node does not listen")?;
-    Ok(node)
+    })?)
 }
 
 fn plan() -> Fallible<Plan> {

@@ -12,11 +12,14 @@
 //! `peers`: the load of `packets` through a NATS server, whose path follows, and what each part of a
 //! packet's way costs.
 //!
+//! `boot`: how long a start takes with a large store.
+//!
 //! `asks`: what 100,000 open questions take, and how late their deadlines fire.
 
 mod asks;
 mod baseline;
 mod bee;
+mod boot;
 mod cpu;
 mod durable;
 mod host;
@@ -49,10 +52,12 @@ fn main() -> ExitCode {
         [_, verb] if verb == "durable" => alone(durable(None)),
         [_, verb, server] if verb == "durable" => alone(durable(Some(server.as_ref()))),
         [_, verb, server] if verb == "peers" => alone(peers(server.as_ref())),
+        [_, verb] if verb == "boot" => alone(boot::bench()),
+        [_, verb, home] if verb == boot::BOOT => alone(boot::once(home.as_ref())),
         [_, verb, what, address, certificate] if verb == nats::SUBSCRIBE => {
             nats::subscribe(what, address, certificate)
         }
-        _ => Err("one of: packets, asks, durable [NATS-SERVER], peers NATS-SERVER".into()),
+        _ => Err("one of: packets, asks, boot, durable [NATS-SERVER], peers NATS-SERVER".into()),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
