@@ -14,6 +14,9 @@ const FILES_MAX: usize = 40;
 /// Longest input that is kept for being interesting, in bytes.
 const KEPT_BYTES_MAX: usize = 4 * 1024;
 
+/// What the name of an input begins with that a hunt found interesting.
+const GROWN: &str = "grown-";
+
 /// A folder of inputs.
 #[derive(Debug, Clone)]
 pub struct Corpus {
@@ -56,6 +59,22 @@ impl Corpus {
         Ok(path)
     }
 
+    /// Writes the inputs to begin with; where they change, what grew from the old ones goes.
+    fn plant(&self, planted: Vec<(String, Vec<u8>)>) -> io::Result<()> {
+        fs::create_dir_all(&self.folder)?;
+        let stand = self.inputs()?;
+        if !planted.iter().all(|input| stand.contains(input)) {
+            let grown = stand.iter().filter(|(name, _)| name.starts_with(GROWN));
+            for (name, _) in grown {
+                fs::remove_file(self.folder.join(name))?;
+            }
+        }
+        for (name, input) in planted {
+            self.write(&name, &input)?;
+        }
+        Ok(())
+    }
+
     /// Keeps what broke something.
     ///
     /// # Errors
@@ -77,7 +96,7 @@ impl Corpus {
         short.sort_by_key(|input| input.len());
         short.truncate(room);
         for input in &short {
-            self.write(&format!("grown-{:016x}", fnv(input)), input)?;
+            self.write(&format!("{GROWN}{:016x}", fnv(input)), input)?;
         }
         Ok(short.len())
     }
@@ -90,16 +109,45 @@ fn fnv(bytes: &[u8]) -> u64 {
     })
 }
 
-/// Writes the inputs to begin with of every target anew. What hunts added stays.
+/// Writes the inputs to begin with of every target anew.
+///
+/// Where they are others than before, what grew from those goes: the keys of that world are gone, and
+/// a change that is taken back would make something genuine of it which this world does not know.
+/// Findings stay.
 ///
 /// # Errors
-/// A folder cannot be written.
+/// A folder cannot be read or written.
 pub fn plant_all() -> io::Result<()> {
     for target in crate::TARGETS {
-        let corpus = Corpus::of(target);
-        for (name, input) in (target.plant)() {
-            corpus.write(&name, &input)?;
-        }
+        Corpus::of(target).plant((target.plant)())?;
     }
     crate::targets::write_world()
+}
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test may unwrap")]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_grew_goes_with_the_inputs_it_grew_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let corpus = Corpus {
+            folder: folder.path().to_owned(),
+        };
+        let names = || {
+            let inputs = corpus.inputs().unwrap();
+            inputs.into_iter().map(|(name, _)| name).collect::<Vec<_>>()
+        };
+        let planted = |input: &[u8]| vec![("genuine".to_owned(), input.to_vec())];
+        corpus.plant(planted(b"old")).unwrap();
+        corpus.keep_interesting(&[b"older".to_vec()]).unwrap();
+        corpus.keep_finding(b"oldest").unwrap();
+        let all = names();
+        corpus.plant(planted(b"old")).unwrap();
+        assert_eq!((all.len(), names()), (3, all));
+        corpus.plant(planted(b"new")).unwrap();
+        assert_eq!(names().len(), 2);
+        assert!(names().iter().all(|name| !name.starts_with(GROWN)));
+    }
 }
